@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_DEVICE = re.compile(r"cpu|(cuda|mps|xpu|hpu|mtia|xla)(:\d{1,4})?")
+_DEVICE = re.compile(r"cpu|(cuda|mps|xpu|hpu|mtia|xla)(:(0|[1-9]\d{0,3}))?")
 
 
 def require_device_name(device: object) -> None:

@@ -12,19 +12,32 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from circuits.model.room import free_memory
 from circuits.model.size_names import SIZE_NAMES, size_in
 
 Shapes = Mapping[str, Sequence[int]]
 
-_LAYERS = SIZE_NAMES["n_layers"]
+_LAYERS, _POSITIONS = SIZE_NAMES["n_layers"], SIZE_NAMES["n_positions"]
 _SIZES = {name for names in SIZE_NAMES.values() for name in names}
 _NEEDED = ("n_layers", "n_heads", "d_model", "n_vocabulary")
 _AS_VOCABULARY = ("d_vocab_out", -1)  # how TransformerLens writes that it is that of d_vocab
 _TEXT = ("text_config", "llm_config", "language_config")  # the language model in one that reads images
+# What transformers calls the configurations of parts that it builds, each in that of the whole. Other mappings in a
+# configuration, as of tasks or of a model that guesses ahead, are of nothing that is built.
+_PARTS = {
+    *_TEXT,
+    *("vision_config", "high_res_vision_config", "image_config", "audio_config", "video_config", "speech_config"),
+    *("encoder_config", "audio_encoder_config", "decoder_config", "backbone_config", "vq_config", "vlm_config"),
+    *("qformer_config", "projector_config", "perceiver_config", "thinker_config", "talker_config"),
+    *("encoder", "decoder"),
+}
 # Layers that predict further tokens, counted apart and left out when the model is loaded.
 _FURTHER_LAYERS = "num_nextn_predict_layers"
 # Sizes that some tensor has whatever the family, even where matrices are packed: embedding and norms are not.
 _ALWAYS_THERE = ("vocab_size", "hidden_size", "n_embd")
+# The tables of learned positions: `transformer.wpe.weight`, `positions_embed.weight`, `pos_embed.W_pos`.
+_LEARNED_POSITIONS = re.compile(r"(^|[._])(wpe|pos|position|positions)([._]|$)")
+_BYTES_OF_A_NUMBER = 4
 _IN_A_STACK = re.compile(r"(.*?)\.(\d+)\.")
 # Last part of a native tensor's name -> the sizes that it has.
 _NATIVE: dict[str, tuple[str, ...]] = {
@@ -147,20 +160,50 @@ def layers_left_out(names: Sequence[str], unread: Sequence[str]) -> Iterator[str
 
 
 def _require_sizes(config: Mapping[str, Any], shapes: Shapes, place: Path) -> None:
-    """Raise a ValueError for sizes that are none, more layers than there are weights, and sizes beyond all of them."""
+    """Raise a ValueError for sizes that are none, more layers than there are weights, and sizes beyond all of them.
+
+    Also in the configurations of the model's parts.
+    """
     n_numbers = sum(map(math.prod, shapes.values()))
+    has_learned = any(len(shape) > 1 and _LEARNED_POSITIONS.search(name) for name, shape in shapes.items())
     for name, value in config.items():
-        if isinstance(value, Mapping):
+        if name in _PARTS and isinstance(value, Mapping):
             _require_sizes(value, shapes, place)
         if name not in _SIZES or (value is None and not _is_needed(name, config)) or (name, value) == _AS_VOCABULARY:
+            continue
+        if type(value) is int and value == 0 and _is_unread(name, config):
             continue
         said = f"{place} says {name} = {'null' if value is None else repr(value)}"
         most, of = (len(shapes), "weights") if name in _LAYERS else (n_numbers, "numbers")
         for size in value if isinstance(value, list) else [value]:  # one for each layer, or one for all
             if type(size) is not int or size < 1:
                 raise ValueError(f"{said}, expected a whole number, 1 or more. Give the model's own configuration.")
-            if size > most:
+            if name in _POSITIONS and not has_learned:
+                if (n_bytes := _bytes_of_positions(size, config)) > (has := free_memory()):
+                    raise ValueError(
+                        f"{said}, whose tables take {n_bytes / 1e9:,.1f} GB, and there are {has / 1e9:,.1f} GB free. "
+                        "Give a smaller one, of the longest prompt: the weights hold nothing of it."
+                    )
+            elif size > most:
                 raise ValueError(f"{said}, but the weights files hold {most:,} {of} in all. {GIVE}")
+
+
+def _bytes_of_positions(n: int, config: Mapping[str, Any]) -> int:
+    """What is made of positions that are not learned: which are seen from which in every layer of the native format,
+    or sines and cosines, in GPT-J's family in every layer."""
+    n_layers, d_model = size_in(config, "n_layers") or 1, size_in(config, "d_model") or 1
+    if "n_ctx" in config and "d_vocab" in config:
+        return n_layers * n * n
+    if "rotary_dim" not in config:
+        return n * d_model * _BYTES_OF_A_NUMBER
+    width = config["rotary_dim"] if type(config["rotary_dim"]) is int else d_model
+    return n_layers * n * width * _BYTES_OF_A_NUMBER
+
+
+def _is_unread(name: str, config: Mapping[str, Any]) -> bool:
+    """Whether it is of a size that a model may lack, and that another name in the configuration gives."""
+    others = {other: value for other, value in config.items() if other != name}
+    return any(name in SIZE_NAMES[size] and size not in _NEEDED and size_in(others, size) for size in SIZE_NAMES)
 
 
 def _is_needed(name: str, config: Mapping[str, Any]) -> bool:

@@ -9,12 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.cli.commands import offers
+from pipelines.engine.seal import ABOUT
 from pipelines.reporting.tables import print_line
 from pipelines.runs.about_file import facts_beside, sealed_bytes
 from pipelines.runs.options import negative, options_of
+from pipelines.runs.record import RECORD
+from pipelines.runs.run import is_file, open_run
 from pipelines.runs.settings import CommandSettings
 
 _FOLDER = "folder"  # the setting of where a report is written
+_GIVE = "Give a file that `circuits export` or another command wrote, or its folder."
 _MOST_BYTES = 2**28  # of a file that is read; drawings and graphs of 70,000 edges stay below
 
 
@@ -23,10 +27,14 @@ def facts_of(file: Path) -> dict[str, Any]:
     from graphs.export import about, read_about
     from graphs.export.json import JsonExport
 
-    if file.is_dir() and (facts := facts_beside(file)) is not None:
-        return facts
-    if not file.exists() or file.is_dir():
-        raise ValueError(f"no file {file}. Give one that `circuits export` or another command wrote, or its folder.")
+    if file.is_dir():
+        if (facts := facts_beside(file)) is not None:
+            return facts
+        if is_file(file / RECORD):
+            open_run(file)  # says that it failed, or is not finished
+        raise ValueError(f"{file} holds no {ABOUT}, in which a folder says what its files are. {_GIVE}")
+    if not file.exists():
+        raise ValueError(f"no file {file}. {_GIVE}")
     if file.stat().st_size > _MOST_BYTES:
         raise ValueError(f"{file} has {file.stat().st_size / 2**20:,.0f} MB: no export is so large.")
     try:

@@ -28,18 +28,34 @@ def require_sealed(path: Path, data: bytes, *, again: str) -> None:
     again  the command that makes it anew
     A file without an about.json beside it, or with one of a version that wrote no hashes, is taken as it is.
     """
-    try:
-        stored = parse_strictly(read_bytes(path.parent / ABOUT))
-    except (OSError, ValueError):
-        return
-    if (
-        not isinstance(stored, dict)
-        or stored.get("format") != ABOUT_FORMAT
-        or not isinstance(stored.get(_HASHES), dict)
-    ):
-        return
-    wanted = stored[_HASHES].get(path.name)
+    _require_hash(path, data, _hashes_in(path.parent).get(path.name), again)
+
+
+def require_all_sealed(folder: Path, *, again: str) -> None:
+    """The same for every file of a report's folder, also those that are not read: what is told of it stands for all.
+
+    A file that is gone is none that was changed.
+    """
+    for name, wanted in _hashes_in(folder).items():
+        if (path := folder / name).is_file():
+            _require_hash(path, read_bytes(path), wanted, again)
+
+
+def _require_hash(path: Path, data: bytes, wanted: Any, again: str) -> None:
+    """Raise a `DamagedError` where a content has another hash than is wanted; None is wanted of what has none."""
     if wanted is not None and wanted != hashlib.sha256(data).hexdigest():
         raise DamagedError(
             f"{path} is damaged or was changed: its content does not match the hash in {ABOUT}. Make it anew: {again}"
         )
+
+
+def _hashes_in(folder: Path) -> Mapping[str, Any]:
+    """Name of a file -> its hash, as the about.json of a folder has them; none where that has no hashes."""
+    try:
+        stored = parse_strictly(read_bytes(folder / ABOUT))
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(stored, dict) or stored.get("format") != ABOUT_FORMAT:
+        return {}
+    hashes = stored.get(_HASHES)
+    return hashes if isinstance(hashes, dict) else {}

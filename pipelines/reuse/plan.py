@@ -11,6 +11,7 @@ from typing import Any
 from pipelines.compare.plan import comparison_name
 from pipelines.engine.execution import Execution
 from pipelines.engine.plan import Plan
+from pipelines.engine.seal import require_all_sealed
 from pipelines.reuse.settings import ReuseSettings
 from pipelines.reuse.stored import read_comparison, read_repair
 from pipelines.runs.run import Run, find_run, is_file, open_run, path_of
@@ -41,7 +42,9 @@ class ReusePlan(Plan):
 def plan(settings: ReuseSettings, execution: Execution) -> ReusePlan:
     """The comparison and its runs. ValueError where one is missing, which says how to make it."""
     folder = _comparison_folder(settings.runs, execution.out)
-    comparison = read_comparison(folder / SUMMARY, again=f"circuits compare RUN RUN --out {folder}")
+    again = f"circuits compare RUN RUN --out {folder}"
+    comparison = read_comparison(folder / SUMMARY, again=again)
+    require_all_sealed(folder, again=again)
     repair = None
     if settings.repair is not None:
         repair = read_repair(settings.repair / REPAIR, again="circuits intervene repair, which says its folder")

@@ -15,15 +15,19 @@ from pipelines.engine.store import as_json
 
 FAILURE = "failure.json"
 _FORMAT, _VERSION = "circuit-workbench-failure", 1
-# Characters of an error that are kept: of some, the message is a page without a line's end.
-_LONGEST = 500
-# Of a file that this package wrote, many times over.
+# Characters of an error that are shown, and that are kept: of some, the message is pages long.
+_LONGEST, _LONGEST_KEPT = 500, 4000
+# Of a file that this package wrote, whatever the characters are.
 _MOST_BYTES = 2**16
 
 
 def note_failure(folder: Path, error: Exception) -> None:
-    """Keep why a run failed."""
-    content = {"format": _FORMAT, "version": _VERSION, "error": first_line(error)}
+    """Keep why a run failed: the whole message, of errors that nobody worded with their kind, and the job."""
+    message = str(error).strip()
+    if not isinstance(error, ValueError | OSError) or not message:
+        message = f"{type(error).__name__}: {message}".removesuffix(": ")
+    job = next((note for note in getattr(error, "__notes__", ()) if note.startswith("in job ")), None)
+    content = {"format": _FORMAT, "version": _VERSION, "error": _shortened(message, _LONGEST_KEPT), "job": job}
     with contextlib.suppress(OSError):
         replace_file(folder / FAILURE, as_json(content), survives_power_cut=False)
 
@@ -35,24 +39,26 @@ def forget_failure(folder: Path) -> None:
 
 
 def failure_in(folder: Path) -> str | None:
-    """The error that a run ended in; None where there is none, or none that can be read."""
+    """The error that a run ended in, in one line: the first of its message, the first fault below it, and the job.
+
+    None where there is none, or none that can be read.
+    """
     path = folder / FAILURE
     try:
         found = parse_strictly(read_bytes(path)) if path.stat().st_size <= _MOST_BYTES else None
     except (OSError, ValueError):
         return None
-    error = found.get("error") if isinstance(found, dict) and found.get("format") == _FORMAT else None
-    return _shortened(error) if isinstance(error, str) and error.strip() else None
+    if not isinstance(found, dict) or found.get("format") != _FORMAT:
+        return None
+    error, job = found.get("error"), found.get("job")
+    if not isinstance(error, str) or not error.strip():
+        return None
+    lines = [line.strip() for line in error.splitlines() if line.strip()]
+    shown = [_shortened(line, _LONGEST) for line in lines[:2]]
+    if len(shown) > 1 and shown[1][-1] not in ".!?":
+        shown[1] += "."
+    return " ".join([*shown, *([f"({job})"] if isinstance(job, str) else [])])
 
 
-def first_line(error: Exception) -> str:
-    """The first line of an error with the job that it is of; of errors that nobody worded, their kind too."""
-    line = next(iter(str(error).strip().splitlines()), "")
-    if not isinstance(error, ValueError | OSError) or not line:
-        line = f"{type(error).__name__}: {line}".removesuffix(": ")
-    of_job = [note for note in getattr(error, "__notes__", ()) if note.startswith("in job ")]
-    return " ".join([_shortened(line), *(f"({note})" for note in of_job[:1])])
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+def _shortened(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[:longest]}..."

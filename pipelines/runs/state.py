@@ -150,10 +150,10 @@ def asked(config: Mapping[str, Any], defaults: Mapping[str, Any], n_prompts: int
     yield from _size(config)
     n_asked = config.get("prompts")
     if n_prompts is not None:
-        yield f"{n_prompts} prompts" if n_asked in (None, n_prompts) else f"{n_prompts} prompts of {n_asked} asked for"
+        yield _prompts(n_prompts) if n_asked in (None, n_prompts) else f"{_prompts(n_prompts)} of {n_asked} asked for"
     else:
         n_asked = n_asked or (DEFAULT_PROMPTS if RunConfig(task=config["task"]).is_drawn else "all")
-        yield f"{n_asked} prompts"
+        yield _prompts(n_asked)
     for name, value in config.items():
         if name in _NOT_ASKED or value in (None, False, {}, []) or value == defaults.get(name):
             continue
@@ -164,6 +164,10 @@ def asked(config: Mapping[str, Any], defaults: Mapping[str, Any], n_prompts: int
             yield words
         else:
             yield f"{words} {_short(str(value))}"
+
+
+def _prompts(n: int | str) -> str:
+    return f"{n} prompt{'s' * (n != 1)}"
 
 
 def _size(config: Mapping[str, Any]) -> Iterator[str]:

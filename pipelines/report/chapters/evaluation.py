@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from circuits.citations import MUELLER_2025, WANG_2023
+from pipelines.engine.seal import require_all_sealed
 from pipelines.evaluate.files import EVALUATION_FILE
 from pipelines.evaluate.paper import papers
 from pipelines.evaluate.report import Evaluation
@@ -23,6 +24,7 @@ def read(folder: Path) -> Chapter:
     """The chapter of an evaluation."""
     again = "circuits evaluate RUN ..."
     found = read_report(folder / EVALUATION_FILE, Evaluation.format, needs=("truth", "runs", "warnings"), again=again)
+    require_all_sealed(folder, again=again)
     evaluation = Evaluation(folder=folder, warnings=tuple(found["warnings"]), rows=found["runs"], truth=found["truth"])
     return Chapter(
         name=folder.name,

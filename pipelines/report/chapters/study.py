@@ -7,6 +7,7 @@ from typing import cast
 
 from graphs.export.latex_text import number
 from graphs.figures.sweep import study_figure_bytes, value_label
+from pipelines.engine.seal import require_all_sealed
 from pipelines.report.chapters.base import Chapter
 from pipelines.reporting.document import Figure
 from pipelines.reporting.stored import read_report
@@ -18,7 +19,9 @@ from pipelines.study.report import Study
 def read(folder: Path) -> Chapter:
     """The chapter of a study."""
     needs = ("vary", "truth", "config", "rows", "warnings")
-    found = read_report(folder / STUDY_FILE, Study.format, needs=needs, again="circuits study ...")
+    again = "circuits study ..."
+    found = read_report(folder / STUDY_FILE, Study.format, needs=needs, again=again)
+    require_all_sealed(folder, again=again)
     study = Study(
         folder=folder,
         warnings=tuple(found["warnings"]),

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file, save_file
 
+from circuits.model import fitting
 from circuits.model.fitting import Stack, layers_left_out, require_fitting, stacks
 from circuits.model.load import load_model
 from circuits.model.sources import BUNDLED, find_model
-from tests.conftest import random_module
+from tests.conftest import SAMPLES, random_module
 from tests.pipelines.conftest import write_native_model
 
 PLACE = Path("config.json")
@@ -128,6 +129,91 @@ def test_layers_that_predict_further_tokens_are_none_of_the_model():
     require_fitting(config, shapes, PLACE, filled=config)
     with pytest.raises(ValueError, match="num_hidden_layers = 2, but the weights files hold 3 layers"):
         require_fitting(config, shapes, PLACE, filled=config | {"num_nextn_predict_layers": 0})
+
+
+SHAPES = {"h.0.w": (8, 20), "h.1.w": (8, 20)}
+SIZES = {"num_hidden_layers": 2, "hidden_size": 8, "vocab_size": 20}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"task_specific_params": {"x": {"num_layers": 0}}},
+        {"attn_config": {"n_heads": None, "d_model": 10**9}},
+        {"speculators_config": {"num_layers": 10**6}},
+        {"quantization_config": {"vision_config": {"num_hidden_layers": 10**9}}},
+        {"intermediate_size": 16, "n_inner": 0},
+    ],
+)
+def test_what_is_no_size_of_the_model_is_not_compared(more: dict[str, Any]):
+    require_fitting(SIZES | more, SHAPES, PLACE, filled=SIZES | more)
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({"vision_config": {"num_hidden_layers": 10**9}}, "num_hidden_layers = 1000000000, but .* 2 weights"),
+        ({"audio_config": {"encoder_config": {"hidden_size": 10**9}}}, "hidden_size = 1000000000, but .* 320 numbers"),
+        ({"text_config": SIZES | {"num_attention_heads": 0}}, "num_attention_heads = 0, expected a whole number"),
+        ({"n_inner": 0}, "n_inner = 0, expected a whole number"),
+        ({"intermediate_size": 16, "n_inner": 10**9}, "n_inner = 1000000000, but .* 320 numbers"),
+        ({"num_heads": 4, "n_head": 0}, "n_head = 0, expected a whole number"),
+        ({"intermediate_size": 16, "n_inner": False}, "n_inner = False, expected a whole number"),
+    ],
+)
+def test_a_size_of_the_model_or_of_a_part_is_told_before_that_is_built(more: dict[str, Any], told: str):
+    with pytest.raises(ValueError, match=rf"config\.json says {told}"):
+        require_fitting(SIZES | more, SHAPES, PLACE, filled=SIZES | more)
+
+
+def test_positions_that_are_not_learned_are_bounded_by_the_memory_for_their_tables(tmp_path, monkeypatch):
+    random_module("gptj", n_layers=1).save_pretrained(tmp_path / "gptj")
+    folder = with_config(tmp_path / "gptj", n_positions=131_072)
+    find_model(folder)
+    monkeypatch.setattr(fitting, "free_memory", lambda: 131_072 * 4 * 4 - 1)
+    with pytest.raises(ValueError, match=r"n_positions = 131072, whose tables take 0\.0 GB"):
+        find_model(folder)
+    monkeypatch.undo()
+    with pytest.raises(ValueError, match=r"n_positions = 1000000000000, whose tables take 16,000\.0 GB, and there are"):
+        find_model(with_config(tmp_path / "gptj", n_positions=10**12))
+    with pytest.raises(ValueError, match="n_positions = 131072, whose tables take"):
+        find_model(with_config(tmp_path / "gptj", n_positions=131_072, rotary_dim=10**9))
+
+
+def test_learned_positions_are_no_more_than_there_are_numbers(gpt2):
+    with pytest.raises(ValueError, match=r"n_positions = 1000000000, but the weights files hold .* numbers in all"):
+        find_model(with_config(gpt2, n_positions=10**9))
+
+
+def test_native_positions_that_are_not_learned_are_bounded_by_what_sees_what(native):
+    weights = load_file(native / "model.safetensors")
+    weights.pop("pos_embed.W_pos")
+    save_file(weights, native / "model.safetensors")
+    find_model(with_config(native, n_ctx=2000))
+    with pytest.raises(ValueError, match=r"n_ctx = 1000000, whose tables take 2,000\.0 GB, and there are"):
+        find_model(with_config(native, n_ctx=10**6))
+
+
+NATIVE_SIZES = ["n_layers", "n_heads", "d_head", "d_mlp", "d_vocab", "n_ctx", "d_model", "d_vocab_out"]
+
+
+@pytest.mark.parametrize("name", ["hist", "frac_prevs_causal"])
+@pytest.mark.parametrize("size", NATIVE_SIZES)
+@pytest.mark.parametrize("by", [1, 7])
+def test_every_size_of_a_native_model_is_held_against_its_tensors(tmp_path, name, size, by):
+    if not (SAMPLES / name).is_dir():
+        pytest.skip(f"no sample model {name!r} here (CIRCUITS_SAMPLE_MODELS)")
+    folder = shutil.copytree(SAMPLES / name, tmp_path / name)
+    find_model(str(folder))
+    value = json.loads((folder / "config.json").read_text())[size] + by
+    told = rf"{size} = {value}, .*" + ("weights files hold" if size == "n_layers" else r"'[\w.]+' is of")
+    with pytest.raises(ValueError, match=f"config.json says .*{told}.*Give the configuration"):
+        find_model(with_config(folder, **{size: value}))
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_every_bundled_model_fits_its_configuration(name):
+    assert find_model(name).weight_files
 
 
 def test_the_layers_of_the_language_model_are_compared_in_one_that_reads_images():

@@ -23,9 +23,10 @@ from pipelines.cli.status import print_status
 from pipelines.discover.stages import JUDGE
 from pipelines.engine.heartbeat import Heartbeat
 from pipelines.engine.store import Store
-from pipelines.runs.failure import FAILURE
+from pipelines.runs.failure import FAILURE, failure_in, note_failure
 from pipelines.runs.run import names_of
 from pipelines.runs.stages import PROMPTS
+from pipelines.runs.state import asked as words_of
 
 WAIT_S = 120
 ROOT = Path(__file__).parents[3]
@@ -201,7 +202,9 @@ def test_a_run_that_failed_says_the_error_and_what_tries_again(
         fail_to_judge(patch, ValueError("the judge is ill.\nA second line."))
         assert circuits(*asked).exit_code == 2
     (state,) = circuits("status", "--json").json["runs"]
-    assert re.fullmatch(r"the judge is ill\. \(in job 'judge the circuit prompts \d-\d+'\)", state["error"])
+    assert re.fullmatch(
+        r"the judge is ill\. A second line\. \(in job 'judge the circuit prompts \d-\d+'\)", state["error"]
+    )
     assert 0 < state["jobs_done"] < state["jobs"]
     shown = circuits("status").stdout
     assert f"mine: failed: {state['error']} Try again with: circuits discover --config" in shown
@@ -215,6 +218,25 @@ def test_a_run_that_failed_says_the_error_and_what_tries_again(
     (state,) = circuits("status", "--json").json["runs"]
     assert (state["is_finished"], state["error"], state["continue"]) == (True, None, None)
     assert not (Path("runs") / "mine" / FAILURE).exists()
+
+
+def test_a_fault_of_a_prompt_file_is_said_and_all_of_them_are_kept(circuits: Callable[..., Any]):
+    sides = {"clean": "Mary left", "corrupt": "John left"}
+    faulty = {**sides, "answers": [" Xyzzy"], "wrong_answers": [" John"]}
+    Path("bad.jsonl").write_text(f"{json.dumps(faulty)}\n{json.dumps({**sides, 'wrong_answers': [' Mary']})}\n")
+    refused = circuits("discover", "bad.jsonl", "--edges", "20", "--name", "mine")
+    (state,) = circuits("status", "--json").json["runs"]
+    assert re.search(r"2 bad lines; .* mended\. line 1: .*Xyzzy'.*\. \(in job 'prompts'\)", state["error"])
+    assert f"mine: failed: {state['error']} Try again with: " in circuits("status").stdout
+    kept = json.loads((Path("runs") / "mine" / FAILURE).read_text())["error"]
+    assert f"error: {kept} (in job" in refused.stderr
+    assert "line 2: 'answers' missing" in kept
+
+
+def test_an_error_of_many_pages_is_kept_in_part(tmp_path: Path):
+    note_failure(tmp_path, ValueError("\n".join(["\U0001f600" * 3000] * 9)))
+    assert (tmp_path / FAILURE).stat().st_size < 2**16
+    assert len(failure_in(tmp_path) or "") < 1100
 
 
 def fail_to_make_prompts(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
@@ -311,6 +333,38 @@ def test_a_finished_run_that_cannot_be_made_anew_stays_finished(
     answer = circuits(*tiny.arguments, "--method", "eap", "--edges", "20", "--seed", "3")
     assert answer.exit_code == 2
     assert "finished; some results are gone" in circuits("status").stdout
+
+
+def test_of_a_folder_that_keeps_nothing_it_is_said_why(
+    circuits: Callable[..., Any], tiny: Any, monkeypatch: pytest.MonkeyPatch
+):
+    asked = [*tiny.arguments, "--method", "eap", "--edges", "20", "--name", "mine"]
+    with monkeypatch.context() as patch:
+        fail_to_judge(patch, ValueError("the judge is ill."))
+        circuits(*asked)
+    for command in ("show", "rerun"):
+        answer = circuits(command, Path("runs") / "mine")
+        assert (answer.exit_code, answer.stdout) == (2, "")
+        assert re.search(r"run mine failed: the judge is ill\..* Try again: circuits discover --config", answer.stderr)
+    assert "runs holds no about.json" in circuits("show", "runs").stderr
+    assert "no file nowhere" in circuits("show", "nowhere").stderr
+    assert circuits(*asked).exit_code == 0
+    assert "command: circuits discover" in circuits("show", Path("runs") / "mine").stdout
+
+
+@pytest.mark.parametrize(
+    ("prompts", "n_prompts", "said"),
+    [
+        (50, 1, "1 prompt of 50 asked for"),
+        (1, 1, "1 prompt"),
+        (1, None, "1 prompt"),
+        (8, 8, "8 prompts"),
+        (50, 2, "2 prompts of 50 asked for"),
+        (None, None, "all prompts"),
+    ],
+)
+def test_one_prompt_is_said_as_one(prompts: int | None, n_prompts: int | None, said: str):
+    assert list(words_of({"task": "pairs.jsonl", "prompts": prompts}, {}, n_prompts)) == [said]
 
 
 def test_a_disk_that_takes_no_note_of_a_failure_hides_no_error(

@@ -48,6 +48,8 @@ def test_a_comparison_that_was_changed_is_not_exported(circuits: Callable[..., A
         (("draw", "two-circuits", "", "--out", "out.svg"), "", "comparison.json"),
         (("export", "", "--to", "json", "--out", "out.json"), "comparison.json", "comparison.json"),
         (("report", ""), "", "summary.json"),
+        (("report", ""), "", "comparison.json"),
+        (("reuse", ""), "", "comparison.json"),
         (("show", ""), "comparison.json", "comparison.json"),
         (("show", "", "--json"), "summary.json", "summary.json"),
         (("rerun", ""), "comparison.json", "comparison.json"),
@@ -73,6 +75,7 @@ def test_what_is_made_of_a_changed_file_is_refused(
         (caption, "comparison.json"),
         (lambda folder: draw("two-circuits", folder), "comparison.json"),
         (write_report, "summary.json"),
+        (write_report, "comparison.json"),
         (report_reuse, "summary.json"),
     ],
 )
@@ -84,6 +87,20 @@ def test_what_is_made_of_a_changed_file_in_python_is_refused(
     path.write_bytes(path.read_bytes().replace(b"0.", b"1.", 1))
     with pytest.raises(ValueError, match="does not match the hash"):
         read(comparison)
+
+
+@pytest.mark.usefixtures("circuits")
+def test_a_report_stands_for_every_file_of_a_comparison(comparison: Path):
+    names = json.loads((comparison / "about.json").read_text())["files"]
+    assert any(name.endswith(".pdf") for name in names)
+    for path in (comparison / name for name in names):
+        as_written = path.read_bytes()
+        path.write_bytes(bytes([*as_written[:-1], as_written[-1] ^ 1]))
+        with pytest.raises(ValueError, match=path.name):
+            write_report(comparison, to="markdown")
+        path.write_bytes(as_written)
+    (comparison / "comparison.pdf").unlink()
+    assert write_report(comparison, to="markdown").main == "report.md"
 
 
 @pytest.mark.parametrize("changed", ["config.yaml", "graph.json"])

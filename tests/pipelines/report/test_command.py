@@ -87,6 +87,17 @@ def test_a_comparison_is_told_with_its_tables(others: list[Any], store: Path):
     assert "**What two circuits have in common" in text
 
 
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_no_report_is_written_of_a_folder_with_a_changed_file(others: list[Any], store: Path, tmp_path: Path, number):
+    folder = shutil.copytree(others[number], store / f"{others[number].name}-changed")
+    changed = next(path for path in sorted(folder.iterdir()) if path.suffix in (".pdf", ".csv"))
+    changed.write_bytes(changed.read_bytes() + b" ")
+    with pytest.raises(ValueError, match=rf"{changed.name} is damaged or was changed.*Make it anew: circuits "):
+        write_report(folder, to="markdown", out=store, folder=tmp_path / "report")
+    shutil.rmtree(folder)
+    assert not (tmp_path / "report").exists()
+
+
 def test_what_has_one_title_is_told_apart_by_its_name(runs: list[DiscoverRun], tiny: Any, store: Path):
     other = discover(**tiny.settings(edges=10, out=store))
     text = text_of(write_report(runs[0], other, to="markdown", out=store))
