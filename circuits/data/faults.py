@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import ParamSpec, TypeVar
 
 _Given = ParamSpec("_Given")
 _Value = TypeVar("_Value")
+_Read = TypeVar("_Read")
 
 
 class SeveralFaults(ValueError):
@@ -54,3 +55,28 @@ class Faults:
         """Raise a ValueError with all that was found; nothing where there is none."""
         if self.said:
             raise SeveralFaults(*self.said) if len(self.said) > 1 else ValueError(self.said[0])
+
+
+def faults_in(call: Callable[_Given, object], *given: _Given.args, **options: _Given.kwargs) -> tuple[str, ...]:
+    """The faults that a call names; none where it is good.
+
+    >>> from circuits.data.faults import faults_in
+    >>> faults_in(int, "x"), faults_in(int, "7")
+    (("invalid literal for int() with base 10: 'x'",), ())
+    """
+    faults = Faults()
+    faults.in_call(call, *given, **options)
+    return tuple(faults.said)
+
+
+def each(values: Iterable[_Value], read: Callable[[_Value, str], _Read], key: str) -> tuple[_Read, ...]:
+    """What `read` makes of every value of a key. ValueError with the faults of all of them.
+
+    >>> from circuits.data.faults import each
+    >>> each([" a", "b"], lambda value, key: f"{key}:{value.strip()}", "answers")
+    ('answers:a', 'answers:b')
+    """
+    faults = Faults()
+    found = [faults.in_call(read, value, key) for value in values]
+    faults.raise_any()
+    return tuple(value for value in found if value is not None)

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeGuard
 
 from circuits.data.answers import Answer
-from circuits.data.faults import Faults, faults_of
+from circuits.data.faults import Faults, each, faults_of
 from circuits.data.left_out import lines_left_out, note_of
 from circuits.data.prompts import NO_ANSWER, Prompt, PromptSet, Tokenizer, positions, prompt_from_text, whole_number
 from circuits.data.records import Entry, entries_of
@@ -326,7 +326,8 @@ def _labeled(prompt: Prompt, label: str) -> dict[str, Any]:
 def parse_entry(entry: Entry, tokenizer: Tokenizer | None) -> Line:
     """The prompt of an entry, and whether it is one of a pair, positive or negative.
 
-    ValueError for a bad one, with all that is wrong with it (`circuits.data.faults.faults_of`).
+    ValueError for a bad one, with all that is wrong with it (`circuits.data.faults.faults_of`) and does not hang on
+    what is missing or of the wrong type.
     """
     if (record := entry.record) is None:
         raise ValueError(entry.fault)
@@ -356,49 +357,63 @@ def parse_entry(entry: Entry, tokenizer: Tokenizer | None) -> Line:
 def _from_ids(record: Mapping[str, Any], clean: str, corrupt: str, tokenizer: Tokenizer | None) -> Prompt | None:
     """The prompt; None where a key is missing and what is there is as it should be."""
     faults = Faults()
-    sides = [faults.in_call(_ids, record, key) for key in (clean, corrupt)]
-    answers = [faults.in_call(_answers, record, key) for key in ("answer_ids", "wrong_answer_ids")]
+    ids, corrupt_ids = (faults.in_call(_ids, record, key) if key in record else None for key in (clean, corrupt))
+    right, wrong = (faults.in_call(_answers, record, key) for key in ("answer_ids", "wrong_answer_ids"))
     at = faults.in_call(whole_number, record.get("answer_position", -1), "answer_position")
     roles = {role: faults.in_call(positions, role, at) for role, at in (faults.in_call(_roles, record) or {}).items()}
+    is_whole = not faults.said and {clean, corrupt, "answer_ids"} <= record.keys()
+    if record.get("answer_ids") == []:
+        faults.add(NO_ANSWER)
+    prompt = None
+    if ids is not None:
+        answers = right or ()
+        located = {role: where for role, where in roles.items() if where is not None}
+        warnings = (
+            tuple(of_tokens(ids, answers + (wrong or ()), tokenizer)) if is_whole and tokenizer is not None else ()
+        )
+        # Without its partner, a side is compared with itself; why there is none was said by then.
+        partner, position = ids if corrupt_ids is None else corrupt_ids, -1 if at is None else at
+        found = Faults()
+        prompt = found.in_call(Prompt, ids, partner, answers, wrong or (), position, located, warnings=warnings)
+        faults.add(*(fault for fault in found.said if fault != NO_ANSWER))
     faults.raise_any()
-    if not {clean, corrupt, "answer_ids"} <= record.keys():
-        return None
-    # None of them is None, which only a fault leaves.
-    (ids, corrupt_ids), (right, wrong) = (side or () for side in sides), (side or () for side in answers)
-    warnings = () if tokenizer is None else tuple(of_tokens(ids, right + wrong, tokenizer))
-    located = {role: where or () for role, where in roles.items()}
-    return Prompt(ids, corrupt_ids, right, wrong, -1 if at is None else at, located, warnings=warnings)
+    return prompt if is_whole else None
 
 
 def _from_text(record: Mapping[str, Any], clean: str, corrupt: str, tokenizer: Tokenizer | None) -> Prompt | None:
     """The prompt; None where a key is missing and what is there is as it should be."""
-    if tokenizer is None and not {clean, corrupt, "answers"} & record.keys():
-        return None
-    if tokenizer is None:
-        wanted = f"'{clean}_ids', 'answer_ids'" if clean == corrupt else "'clean_ids', 'corrupt_ids', 'answer_ids'"
-        raise ValueError(f"holds text, but the model has no tokenizer: give {wanted}; {OR_A_TOKENIZER}.")
     faults = Faults()
-    sides = [faults.in_call(_text, record[key], key) for key in (clean, corrupt) if key in record]
+    if tokenizer is None and {clean, corrupt, "answers"} & record.keys():
+        wanted = f"'{clean}_ids', 'answer_ids'" if clean == corrupt else "'clean_ids', 'corrupt_ids', 'answer_ids'"
+        faults.add(f"holds text, but the model has no tokenizer: give {wanted}; {OR_A_TOKENIZER}.")
+    text, corrupt_text = (
+        faults.in_call(_text, record[key], key) if key in record else None for key in (clean, corrupt)
+    )
     answers, wrong = (faults.in_call(_texts, record.get(key, []), key) or [] for key in ("answers", "wrong_answers"))
     roles = faults.in_call(_roles, record) or {}
-    texts = [text for text in sides if text is not None]
+    is_whole = not faults.said and {clean, corrupt, "answers"} <= record.keys()
+    if record.get("answers") == []:
+        faults.add(NO_ANSWER)
     prompt = None
-    if len(texts) == 2:
+    if tokenizer is not None and (text or corrupt_text):
+        # Answers and roles are those of the clean text. Without its partner, a side is compared with itself; why there
+        # is none was said by then.
+        right, wrong, roles = (answers, wrong, roles) if text else ([], [], {})
+        given = {"answers": right, "wrong_answers": wrong, "roles": roles}
         found = Faults()
-        given = {"answers": answers, "wrong_answers": wrong, "roles": roles}
-        prompt = found.in_call(prompt_from_text, *texts, **given, tokenizer=tokenizer)
-        # Why there is none was said by then.
-        is_given = "answers" in record and not faults.said
-        faults.add(*(fault for fault in found.said if is_given or fault != NO_ANSWER))
+        prompt = found.in_call(
+            prompt_from_text, text or corrupt_text or "", corrupt_text or text or "", **given, tokenizer=tokenizer
+        )
+        faults.add(*(fault for fault in found.said if fault != NO_ANSWER))
     faults.raise_any()
-    return prompt
+    return prompt if is_whole else None
 
 
 def _ids(record: Mapping[str, Any], key: str) -> tuple[int, ...]:
     values = record.get(key, [])
     if not isinstance(values, list):
         raise ValueError(f"{key!r} holds {values!r}, expected a list of token ids.")
-    return tuple(whole_number(value, key) for value in values)
+    return each(values, whole_number, key)
 
 
 def _answers(record: Mapping[str, Any], key: str) -> tuple[Answer, ...]:
@@ -406,10 +421,11 @@ def _answers(record: Mapping[str, Any], key: str) -> tuple[Answer, ...]:
     values = record.get(key, [])
     if not isinstance(values, list):
         raise ValueError(f"{key!r} holds {values!r}, expected a list of token ids.")
-    return tuple(
-        tuple(whole_number(token, key) for token in value) if isinstance(value, list) else whole_number(value, key)
-        for value in values
-    )
+    return each(values, _answer, key)
+
+
+def _answer(value: Any, key: str) -> Answer:
+    return each(value, whole_number, key) if isinstance(value, list) else whole_number(value, key)
 
 
 def _roles(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -429,4 +445,4 @@ def _texts(values: Any, key: str) -> list[str]:
     values = [values] if isinstance(values, str) else values
     if not isinstance(values, list):
         raise ValueError(f"{key!r} holds {values!r}, expected a list of texts.")
-    return [_text(value, key) for value in values]
+    return list(each(values, _text, key))

@@ -18,7 +18,7 @@ from typing import Any
 
 from circuits.data import text_checks
 from circuits.data.answers import Answer, answer_of, as_json, continuations_of, require_distinct, tokens_of
-from circuits.data.faults import Faults
+from circuits.data.faults import Faults, each, faults_in
 from circuits.data.images import Picture
 from circuits.data.text_checks import PromptWarning
 from circuits.data.tokenizer import Tokenizer, ids_of, next_tokens, token_texts
@@ -76,11 +76,15 @@ class Prompt:
         faults.raise_any()
 
     def _set_answers(self) -> None:
+        faults = Faults()
         if not self.answers:
-            raise ValueError(NO_ANSWER)
-        for name in ("answers", "wrong_answers"):
-            object.__setattr__(self, name, tuple(answer_of(answer) for answer in getattr(self, name)))
-        require_distinct(self.answers, self.wrong_answers)
+            faults.add(NO_ANSWER)
+        sides = ([faults.in_call(answer_of, answer) for answer in side] for side in (self.answers, self.wrong_answers))
+        right, wrong = (tuple(answer for answer in side if answer is not None) for side in sides)
+        faults.in_call(require_distinct, right, wrong)
+        faults.raise_any()
+        object.__setattr__(self, "answers", right)
+        object.__setattr__(self, "wrong_answers", wrong)
 
     def _set_roles(self) -> None:
         """Set the answer's position and the roles, whose positions are those of the clean prompt."""
@@ -411,6 +415,10 @@ def prompt_from_text(
     faults.in_call(require_distinct, right, wrong)
     places = {role: faults.in_call(_locate, role, where, tokens) for role, where in roles.items()}
     located = {role: at for role, at in places.items() if at is not None}
+    if faults.said:
+        # What the parts that could be read are refused for as well; lengths were compared above.
+        rest = faults_in(Prompt, tokens.ids, tokens.ids, right, wrong, -1, located)
+        faults.add(*(fault for fault in rest if fault != NO_ANSWER or not answers))
     faults.raise_any()
     given = list(zip([*answers, *wrong_answers], right + wrong, strict=True))
     warnings = [
@@ -510,7 +518,7 @@ def _is_one_word(pair: str) -> bool:
 
 def positions(role: str, given: Any) -> tuple[int, ...]:
     """The positions of a role, given as one whole number or a list of them."""
-    return tuple(whole_number(value, f"roles.{role}") for value in (given if isinstance(given, list) else [given]))
+    return each(given if isinstance(given, list) else [given], whole_number, f"roles.{role}")
 
 
 def whole_number(value: Any, key: str) -> int:

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from circuits.csv_text import delimited
+from circuits.data.faults import Faults
 from circuits.data.json_lines import parse_value
 from circuits.data.records.base import Entry, RecordFormat
 from circuits.visible_text import typed_text
@@ -137,10 +138,11 @@ def _record(header: Sequence[str], cells: Sequence[str]) -> dict[str, Any]:
 
 def _of_cells(given: Mapping[str, Any]) -> dict[str, Any]:
     """The record of the cells that are not empty."""
-    record = {name: _value(name, cell) for name, cell in given.items() if not name.startswith(_OF_ROLE)}
-    roles = {
-        name.removeprefix(_OF_ROLE): _role(name, cell) for name, cell in given.items() if name.startswith(_OF_ROLE)
-    }
+    faults = Faults()
+    read = {name: faults.in_call(_cell, name, cell) for name, cell in given.items()}
+    faults.raise_any()
+    record = {name: value for name, value in read.items() if not name.startswith(_OF_ROLE)}
+    roles = {name.removeprefix(_OF_ROLE): value for name, value in read.items() if name.startswith(_OF_ROLE)}
     if roles and "roles" in record:
         raise ValueError(f"'roles' and {_OF_ROLE + next(iter(roles))!r} are both given: give one of them.")
     return record | ({"roles": roles} if roles else {})
@@ -157,6 +159,13 @@ def _cells(record: Mapping[str, Any]) -> dict[str, str]:
         else:
             cells[name] = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return cells
+
+
+def _cell(name: str, cell: Any) -> Any:
+    try:
+        return _role(cell) if name.startswith(_OF_ROLE) else _value(name, cell)
+    except ValueError as error:
+        raise ValueError(f"cell {name!r}: {str(error).rstrip('.')}.") from None
 
 
 def _value(name: str, cell: Any) -> Any:
@@ -182,11 +191,11 @@ def _unread(name: str, cell: Any) -> Any:
     return [cell] if name in _IDS and isinstance(cell, int) else cell
 
 
-def _role(name: str, cell: Any) -> Any:
+def _role(cell: Any) -> Any:
     """A word, or positions. ValueError for a number of a frame: a word such as 07 is one there once a file was read."""
     if isinstance(cell, int | float):
         raise ValueError(
-            f"{name!r} holds {typed_text(cell)}: give a word as text, or positions as a list, such as [2]; "
+            f"it holds {typed_text(cell)}: give a word as text, or positions as a list, such as [2]; "
             "pandas.read_csv(..., dtype=str) keeps the words of a file."
         )
     if not isinstance(cell, str):

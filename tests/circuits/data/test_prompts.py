@@ -399,6 +399,63 @@ def test_every_fault_of_a_line_is_said(tokenizer: Any, write: Any) -> None:
     assert not any("They first differ" in text for text in said)
 
 
+def test_what_a_missing_part_does_not_touch_is_said_beside_it(tokenizer: Any, write: Any) -> None:
+    bad = {"answers": [], "wrong_answers": [" zebra"], "roles": {"x": "nowhere", "y": [99]}}
+    lines: list[tuple[dict[str, Any], tuple[str, ...]]] = [
+        (
+            {"clean": TEXT["clean"], "corupt": TEXT["corrupt"], **bad},
+            (
+                "'corrupt' missing",
+                "unknown key 'corupt'",
+                "no answer is given",
+                "answer ' zebra' cannot follow",
+                "role 'x': 'nowhere' does not occur",
+                "role 'y' is at positions [99]",
+            ),
+        ),
+        # Answers and roles are those of the clean text.
+        (
+            {"corrupt": "a zebra", **bad},
+            ("'clean' missing", "no answer is given", "the model's tokenizer does not know"),
+        ),
+        (
+            {"clean_ids": [1, 2, 3], "corrupt_ids": [1, 2], "answer_ids": [], "answer_position": 9}
+            | {"roles": {"a": [7], "b": "x", "c": ["y", 1, "z"]}},
+            (
+                "'roles.b' holds 'x'",
+                "'roles.c' holds 'y'",
+                "'roles.c' holds 'z'",
+                "no answer is given",
+                "clean has 3 tokens, corrupt 2",
+                "answer_position is 9",
+                "role 'a' is at positions [7]",
+            ),
+        ),
+        (
+            {"clean_ids": [1, 2, 3], "wrong_answer_ids": [4, 4], "roles": {"a": [7]}},
+            (
+                "'answer_ids', 'corrupt_ids' missing",
+                "wrong_answers hold token 4 twice",
+                "role 'a' is at positions [7]",
+            ),
+        ),
+        (
+            IDS | {"clean_ids": ["a", 1, "b"], "answer_ids": [[7, "c"], "d"]},
+            tuple(
+                f"'{key}' holds '{value}'"
+                for key, values in (("clean_ids", "ab"), ("answer_ids", "cd"))
+                for value in values
+            ),
+        ),
+        (TEXT | {"answers": [7, "", " Mary"]}, ("'answers' holds 7", "'answers' holds ''")),
+    ]
+    with pytest.raises(BadPrompts) as raised:
+        read_prompts(write(*(line for line, _ in lines)), tokenizer)
+    for number, (_, reasons) in enumerate(lines, start=1):
+        said = [fault.removeprefix(f"line {number}: ") for fault in raised.value.faults if f"line {number}: " in fault]
+        assert [fault[: len(reason)] for fault, reason in zip(said, reasons, strict=True)] == list(reasons)
+
+
 def test_a_prompt_that_is_made_by_hand_names_every_fault() -> None:
     with pytest.raises(ValueError, match=r"clean has 2 tokens, corrupt 1.* no answer is given.* role 'A'.* role 'B'"):
         Prompt((1, 2), (1,), answers=(), roles={"A": (7,), "B": (8,)})

@@ -149,6 +149,11 @@ def test_other_encodings_are_named_with_the_byte(tmp_path: Path) -> None:
         ("own.csv", 'clean_ids,corrupt_ids,answer_ids\n1,2,3\n"4,5,6\n7,8,9\n', {3: "What follows was not read"}),
         ("own.csv", "clean_ids,corrupt_ids,answer_ids\n1,2,[3\n", {2: "not JSON"}),
         ("own.csv", "clean_ids,corrupt_ids,answer_ids,roles,roles.S\n1,2,3,{},[0]\n", {2: "are both given"}),
+        (
+            "own.csv",
+            "clean_ids,corrupt_ids,answer_ids,roles.S\n1,2,[3,[x\n",
+            {2: "'answer_ids': not JSON: Expecting ',' delimiter: line 1 column 3 (char 2). cell 'roles.S': not JSON"},
+        ),
         ("own.csv", "clean_ids,answer_ids\n1,3\n", {2: "'corrupt_ids' missing"}),
         ("own.json", f"[\n{LINES[0]},\n{{}},\n3]", {3: "missing", 4: "found a number"}),
         ("own.json", f"[{LINES[0]},\n\n{{,]", {3: "What follows was not read"}),

@@ -119,7 +119,7 @@ def test_faults_of_a_frame_are_those_of_a_table(tokenizer):
     with pytest.raises(BadPrompts) as refused:
         prompts_from(frame, tokenizer)
     assert refused.value.faults[0] == "line 1: 'answers' is empty: fill in the cell."
-    assert refused.value.faults[1].startswith("line 2: not JSON")
+    assert refused.value.faults[1].startswith("line 2: cell 'roles': not JSON")
 
 
 def test_a_frame_that_names_a_column_twice_is_refused_as_its_file_is(tokenizer, tmp_path):
@@ -152,9 +152,9 @@ def test_a_number_in_a_column_of_a_role_is_a_word_of_a_file_and_refused_in_a_fra
         first, *_ = entries_from(of_frame.assign(**{"roles.S": cells}))
         assert first.record is None
         assert first.fault.startswith(
-            f"'roles.S' holds {shown}: give a word as text, or positions as a list, such as [2]; pandas.read_csv"
+            f"cell 'roles.S': it holds {shown}: give a word as text, or positions as a list, such as [2]; pandas"
         )
-    assert entries_from(pd.read_csv(file))[0].fault.startswith("'roles.S' holds 7.0 (float): give a word")
+    assert entries_from(pd.read_csv(file))[0].fault.startswith("cell 'roles.S': it holds 7.0 (float): give a word")
     listed = [entry.record for entry in entries_from(of_frame.assign(**{"roles.S": [[7], "[7]"]}))]
     assert [record["roles"] for record in listed if record is not None] == [{"S": [7]}, {"S": [7]}]
 
