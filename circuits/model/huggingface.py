@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import nullcontext
@@ -12,7 +11,8 @@ import torch
 
 from circuits.model.adapters import adapter_kind, has_adapter, merged, require_mergeable
 from circuits.model.bridge import Loaded, with_probes
-from circuits.model.fitting import GIVE, layers_left_out, text_of, times
+from circuits.model.configuration import read_configuration
+from circuits.model.fitting import GIVE, layers_left_out, times
 from circuits.model.gguf_files import read_gguf
 from circuits.model.processors import load_processor, load_tokenizer, make_vision
 from circuits.model.reasons import refused_as
@@ -23,9 +23,6 @@ _CHANGES_OTHERS = re.compile(
     r"(qweight|qzeros|scales|g_idx|weight_scale(_inv)?|weight_zero_point|weight_packed|input_scale|SCB|absmax"
     r"|lora_[AB]|lora_magnitude)(\.|$)"
 )
-
-
-_LONGEST_VALUE = 80  # characters of one in an error
 
 
 def load_gguf(source: ModelSource, device: str, dtype: torch.dtype) -> Loaded:
@@ -42,7 +39,7 @@ def load_huggingface(source: ModelSource, device: str, dtype: torch.dtype) -> Lo
     transformers_logging.disable_progress_bar()
     with refused_as(f"could not be loaded from {source.folder}"):
         _require_no_code(source)
-        config = _configuration(source)
+        config = read_configuration(source)
         reads_images = type(config) in AutoModelForImageTextToText._model_mapping and hasattr(config, "vision_config")
         if not reads_images and type(config) not in AutoModelForCausalLM._model_mapping:
             kind = getattr(config, "model_type", type(config).__name__)
@@ -84,23 +81,6 @@ def load_huggingface(source: ModelSource, device: str, dtype: torch.dtype) -> Lo
             module = merged(module, source.folder)
     vision = None if processor is None else make_vision(config, processor, device, dtype)
     return with_probes(module.to(device).eval(), tokenizer, vision)
-
-
-def _configuration(source: ModelSource) -> Any:
-    """The configuration as transformers reads it. ValueError that names a value which the family does not take."""
-    from huggingface_hub.errors import StrictDataclassFieldValidationError
-    from transformers import AutoConfig
-
-    try:
-        return AutoConfig.from_pretrained(source.folder, trust_remote_code=False)
-    except StrictDataclassFieldValidationError as error:
-        name = str(error).partition("'")[2].partition("'")[0]
-        written = source.config
-        value = json.dumps(text_of(written).get(name, written.get(name)))
-        raise ValueError(
-            f"{source.folder / 'config.json'} says {name} = {value[:_LONGEST_VALUE]}, which models of type "
-            f"{written.get('model_type')!r} do not take. Give the model's own configuration."
-        ) from None
 
 
 def _require_no_code(source: ModelSource) -> None:

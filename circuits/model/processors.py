@@ -12,6 +12,7 @@ import torch
 from circuits.data.image_processor import Vision
 from circuits.data.prompts import Tokenizer
 from circuits.files import read_text
+from circuits.model.configuration import values_refused_by_name
 from circuits.model.reasons import reason, refused_as
 from circuits.model.sources import ModelSource
 
@@ -69,7 +70,8 @@ def load_tokenizer(source: ModelSource) -> Tokenizer | None:
     names = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")
     if not any((source.folder / name).exists() for name in names):
         return None
-    with refused_as(f"its tokenizer cannot be read from {_unreadable(source.folder)}"):
+    unreadable = f"its tokenizer cannot be read from {_unreadable(source.folder)}"
+    with refused_as(unreadable), values_refused_by_name(source):
         tokenizer = AutoTokenizer.from_pretrained(source.folder, trust_remote_code=False)
     if not tokenizer.is_fast:
         log.warning(
