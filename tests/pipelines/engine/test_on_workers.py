@@ -220,10 +220,15 @@ def test_a_cluster_that_grows_with_its_work_is_used(cluster, tmp_path):
             most.append(len(cluster.scheduler.workers))
 
     threading.Thread(target=look, daemon=True).start()
-    _, done, _ = compute(chain(30, sleep_s=0.1), tmp_path, cluster)
+    todo = chain(30, sleep_s=0.1)
+    _, done, _ = compute(todo, tmp_path / "grown", cluster)
     watch.set()
     assert len(done) == 45
     assert max(most) >= 2
+    plain = Store(tmp_path / "plain")
+    plain.prepare()
+    execute(todo, plain, Execution(out=plain.folder), on_done=lambda job: None)
+    assert stored(tmp_path / "grown") == stored(plain.folder)
 
 
 MANY = """
