@@ -136,8 +136,9 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> list[Job]:
     (folder / "config.json").write_text(
         json.dumps({"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"], **shape})
     )
-    # As many weights and numbers as the configuration is held against before it is believed.
-    weights = {"wte": shape["vocab_size"], **{f"h.{layer}": 1 for layer in range(shape["n_layer"])}}
+    # The sizes that a configuration is held against before it is believed.
+    norms = {f"h.{layer}.ln_1.weight": shape["n_embd"] for layer in range(shape["n_layer"])}
+    weights = {"wte.weight": shape["vocab_size"], **norms}
     save_file({name: np.zeros(size, np.float32) for name, size in weights.items()}, folder / "model.safetensors")
     n_runs = N_TASKS * len(METHODS_COSTED)
     n_prompts = 32 * round(N_JOBS / n_runs / _JOBS_PER_PROMPT / 32)
