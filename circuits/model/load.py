@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from circuits.device_names import require_device_name
 from circuits.model.bridge import Loaded, NotFromDisk, with_probes
+from circuits.model.device_names import require_device_name
 from circuits.model.huggingface import load_gguf, load_huggingface
 from circuits.model.native import load_native
 from circuits.model.processors import make_vision

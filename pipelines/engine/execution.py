@@ -8,8 +8,8 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
-from circuits.device_names import require_device_name
 from circuits.lookup import unknown
+from circuits.model.device_names import require_device_name
 from circuits.visible_text import value_text
 
 DEFAULT_STORE = Path("runs")

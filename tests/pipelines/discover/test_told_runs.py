@@ -7,32 +7,17 @@ import pytest
 
 from circuits.model.steps import watched_by, whole
 from pipelines.discover.told_runs import ToldRuns
-
-
-class Watch:
-    """Keeps the shares that it is told."""
-
-    def __init__(self) -> None:
-        self.shares: list[float] = []
-
-    def reached(self, share: float) -> None:
-        self.shares.append(share)
-
-    def find(self, name: str) -> None:
-        return None
-
-    def keep(self, name: str, values: object) -> None:
-        pass
+from tests.notes import Notes
 
 
 def told(n_run: int, *, may_be_more: bool) -> list[float]:
     """The shares that are told while so many circuits run where 10 are expected."""
-    watch = Watch()
-    with watched_by(watch), whole():
+    notes = Notes()
+    with watched_by(notes), whole():
         runs = ToldRuns(lambda circuits: np.zeros((len(circuits), 1)), n_expected=10, may_be_more=may_be_more)
         for _ in range(n_run):
             runs.values(np.ones((1, 3), bool))
-    return watch.shares
+    return notes.shares
 
 
 def test_all_is_done_when_as_many_as_there_can_be_have_run():

@@ -12,6 +12,7 @@ from pipelines.engine.result_file import Result
 from pipelines.runs.codec import prompts_from, prompts_result, prompts_slice
 from pipelines.runs.first_jobs import prompts_per_job
 from pipelines.runs.stages import build_prompts, prompts_for
+from tests.notes import Notes
 
 MB = 10**6
 
@@ -54,23 +55,11 @@ def test_a_slice_of_stored_prompts_is_that_of_all_of_them():
 
 
 def test_how_many_of_the_prompts_are_made_is_told():
-    class Watch:
-        def __init__(self) -> None:
-            self.shares: list[float] = []
-
-        def reached(self, share: float) -> None:
-            self.shares.append(share)
-
-        def find(self, name: str) -> None:
-            return None
-
-        def keep(self, name: str, values: object) -> None:
-            raise AssertionError("nothing of it is kept")
-
-    watch = Watch()
-    with watched_by(watch):
+    notes = Notes()
+    with watched_by(notes):
         prompts_for({"task": "ioi", "n": 200, "seed": 0, "corruption": "flip"}, load_model("reference"))
-    assert watch.shares == pytest.approx([share / 100 for share in range(1, 101)])
+    assert notes.shares == pytest.approx([share / 100 for share in range(1, 101)])
+    assert not notes.kept
 
 
 def test_of_a_slice_only_its_own_prompts_are_made():

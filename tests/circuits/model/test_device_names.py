@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from circuits.device_names import require_device_name
+from circuits.model.device_names import require_device_name
 
 
 @pytest.mark.parametrize("name", ["cpu", "cuda", "cuda:0", "cuda:10", "mps", "mps:0"])
