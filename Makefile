@@ -4,6 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 READY_FOR_DOCS := $(VENV)/.ready-for-docs
+READY_FOR_CLUSTERS := $(VENV)/.ready-for-clusters
 export TOKENIZERS_PARALLELISM := false
 export OMP_NUM_THREADS ?= 1
 
@@ -39,6 +40,10 @@ $(READY_FOR_DOCS): $(READY)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[docs]"
 	touch $@
 
+$(READY_FOR_CLUSTERS): $(READY)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[clusters]"
+	touch $@
+
 demo: $(READY)
 	$(BIN)/python -m pipelines.cli.demo
 
@@ -70,7 +75,7 @@ gallery: $(READY)
 pretrained: $(READY)
 	$(BIN)/python -m pipelines.cli.main fetch smollm2-135m
 
-test-slow: $(READY) pretrained
+test-slow: $(READY_FOR_CLUSTERS) pretrained
 	$(BIN)/python -m pytest -m "not benchmark and not gpu" --nbmake tests notebooks
 
 test-faults: $(READY)

@@ -94,7 +94,7 @@ def test_the_guide_says_where_each_kind_of_thing_is_added():
     assert {"method", "task", "metric", "export", "command", "model family"} <= set(kinds)
 
 
-@pytest.mark.parametrize("extra", ["dev", "docs"])
+@pytest.mark.parametrize("extra", ["clusters", "dev", "docs"])
 def test_every_package_that_make_installs_is_pinned(extra):
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     pinned = {line.partition("==")[0].lower().replace("_", "-") for line in lines if "==" in line}
