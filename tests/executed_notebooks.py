@@ -6,6 +6,7 @@ What is kept is the same on every machine: no times, no progress, no warnings, n
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -50,11 +51,13 @@ def _cleaned(output: Any) -> Any:
 
 
 def main() -> None:
-    """Execute the notebooks named, or all, and write them back."""
+    """Execute the notebooks named, or all, write them back, and say how long each took."""
     named = [Path(name) for name in sys.argv[1:]] or sorted(NOTEBOOKS.glob("*.ipynb"))
     for path in named:
+        begun_s = time.perf_counter()
         nbformat.write(executed(path), path)
-        sys.stdout.write(f"{path}\n")
+        took_s = time.perf_counter() - begun_s
+        sys.stdout.write(f"{path}: {took_s:.0f} s\n")
 
 
 if __name__ == "__main__":
