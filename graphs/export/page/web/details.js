@@ -122,8 +122,9 @@ function attentionOn(page, patterns) {
   return [element("label", { class: "choice" }, words, element("select", { onchange: choose }, options)), parts];
 }
 
+// The text of a prompt; of a tokenizer of whole words, no token says where a space was.
 function startOf(tokens) {
-  const text = tokens.join("").trim();
+  const text = tokens.join(tokens.some((token) => token.startsWith(" ")) ? "" : " ").trim();
   return text.length > SHOWN_OF_PROMPT ? `${text.slice(0, SHOWN_OF_PROMPT)}\u2026` : text;
 }
 
