@@ -1,4 +1,8 @@
-"""Scores as pandas frames. pandas is imported when a frame is made: nothing else here needs it."""
+"""Scores as pandas frames. pandas is imported when a frame is made: nothing else here needs it.
+
+A frame that is wider than its terminal is shown without its middle: what a row is stands first, its score last, and
+numbers that names say too between them.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +24,7 @@ Columns = dict[str, Any]
 def edge_frame(edges: Sequence[Edge], values: Mapping[str, Any]) -> pd.DataFrame:
     """One row per edge: its name, its ends and its port, then the columns `values`.
 
-    `layer` and `index` (of a head in its layer) are those of the source, which writes; `target_layer` and
+    `layer`, `head` and `index` (of a head in its layer) are those of the source, which writes; `target_layer` and
     `target_index` of the target.
     """
     import pandas as pd
@@ -40,18 +44,18 @@ def edge_frame_per_prompt(edges: Sequence[Edge], per_prompt: Floats, measured: B
     of_one = {"edge": [str(edge) for edge in kept], **_ends(kept)}
     columns: Columns = {"prompt": np.repeat(np.arange(n_prompts, dtype=np.int32), len(kept))}
     columns |= {name: _repeated(values, n_prompts) for name, values in of_one.items()}
-    columns["score"] = per_prompt[:, chosen].ravel()
-    return pd.DataFrame(columns | _same(more, n_prompts * len(kept)), copy=False)
+    return pd.DataFrame(columns | _with_score(per_prompt[:, chosen].ravel(), more), copy=False)
 
 
 def component_frame(
     components: Sequence[Component], positions: Sequence[str], values: Mapping[str, Any]
 ) -> pd.DataFrame:
-    """One row per position and component: its name, kind, layer, index and position, then the columns `values`."""
+    """One row per position and component: its name, kind, layer, head, index, position; then the columns `values`."""
     import pandas as pd
 
     at = np.repeat(np.asarray(positions, dtype=object), len(components))
-    return pd.DataFrame({**_parts(components, len(positions)), "position": at, **values})
+    repeated = list(components) * len(positions)
+    return pd.DataFrame({**_parts(repeated), "position": at, **values})
 
 
 def component_frame_per_prompt(
@@ -64,26 +68,26 @@ def component_frame_per_prompt(
     import pandas as pd
 
     prompt, position, part = np.nonzero(measured)
-    of_one = _parts(components, 1)
     columns: Columns = {"prompt": prompt.astype(np.int32)}
-    columns |= {name: _taken(values, part) for name, values in of_one.items()}
+    columns |= {name: _taken(values, part) for name, values in _parts(components).items()}
     columns["position"] = pd.Categorical.from_codes(position, pd.Index(positions))  # pyright: ignore[reportArgumentType]
-    columns["score"] = per_prompt[prompt, position, part]
-    return pd.DataFrame(columns | _same(more, len(prompt)), copy=False)
+    return pd.DataFrame(columns | _with_score(per_prompt[prompt, position, part], more), copy=False)
 
 
-def score_columns(means: Floats, interval: Interval[Floats], measured: Bools, *, score_is: str, method: str) -> Columns:
+def score_columns(
+    means: Floats, interval: Interval[Floats], measured: Bools, *, score_is: str, measured_by: str
+) -> Columns:
     """What frames say of scores [row]: missing where not measured, ends also where the interval is unbounded."""
 
     def known(values: Floats) -> Floats:
         return np.where(measured & np.isfinite(values), values, np.nan)
 
     return {
+        "score_is": [score_is if one else "not measured" for one in measured],
+        "measured_by": [measured_by if one else None for one in measured],
         "score": known(means),
         "low": known(interval.low),
         "high": known(interval.high),
-        "score_is": [score_is if one else "not measured" for one in measured],
-        "method": [method if one else None for one in measured],
     }
 
 
@@ -95,31 +99,38 @@ def strongest_rows(frame: pd.DataFrame, columns: Sequence[str], n: int) -> list[
 
 
 def _ends(edges: Sequence[Edge]) -> Columns:
-    sides = {"": [edge.source for edge in edges], "target_": [edge.target for edge in edges]}
-    numbers = {
-        f"{side}{name}": values for side, parts in sides.items() for name, values in _layer_and_index(parts).items()
-    }
-    named = {"source": [str(part) for part in sides[""]], "target": [str(part) for part in sides["target_"]]}
-    return named | {"port": [edge.port for edge in edges]} | numbers
-
-
-def _parts(components: Sequence[Component], n: int) -> Columns:
-    """The columns of components, all of them n times."""
-    repeated = list(components) * n
+    sources, targets = [edge.source for edge in edges], [edge.target for edge in edges]
     return {
-        "component": [str(part) for part in repeated],
-        "kind": [part.kind for part in repeated],
-        **_layer_and_index(repeated),
+        "source": [str(part) for part in sources],
+        "target": [str(part) for part in targets],
+        "port": [edge.port for edge in edges],
+        **_place(sources),
+        "target_layer": _whole(part.layer for part in targets),
+        "target_index": _indices(targets),
     }
 
 
-def _layer_and_index(parts: Iterable[Component]) -> Columns:
-    """Whole numbers; missing where a component is of no layer, or no head."""
+def _parts(components: Sequence[Component]) -> Columns:
+    names = {"component": [str(part) for part in components], "kind": [part.kind for part in components]}
+    return names | _place(components)
+
+
+def _place(parts: Sequence[Component]) -> Columns:
+    """The layer, missing where a component is of none, and the name and index of a head, missing for what is none."""
+    heads = [str(part) if part.is_head else None for part in parts]
+    return {"layer": _whole(part.layer for part in parts), "head": heads, "index": _indices(parts)}
+
+
+def _indices(parts: Sequence[Component]) -> Any:
+    """Those of heads in their layers; missing for what is none."""
+    return _whole(part.index if part.is_head else None for part in parts)
+
+
+def _whole(values: Iterable[int | None]) -> Any:
+    """Whole numbers, some of them missing."""
     import pandas as pd
 
-    parts = list(parts)
-    layers, heads = [part.layer for part in parts], [part.index if part.is_head else None for part in parts]
-    return {"layer": pd.array(layers, dtype="Int16"), "index": pd.array(heads, dtype="Int16")}
+    return pd.array(list(values), dtype="Int16")
 
 
 def _repeated(values: Any, n: int) -> Any:
@@ -134,9 +145,10 @@ def _taken(values: Any, rows: Numbers) -> Any:
     return column.take(rows)
 
 
-def _same(more: Columns, n_rows: int) -> Columns:
-    """The same text in every row, as a category."""
+def _with_score(scores: Floats, more: Mapping[str, str]) -> Columns:
+    """Columns of single scores [row]: what they are and by what they were measured, as categories, and the scores."""
     import pandas as pd
 
-    codes = np.zeros(n_rows, dtype=np.int8)
-    return {name: pd.Categorical.from_codes(codes, pd.Index([text])) for name, text in more.items()}  # pyright: ignore[reportArgumentType]
+    codes = np.zeros(len(scores), dtype=np.int8)
+    same = {name: pd.Categorical.from_codes(codes, pd.Index([text])) for name, text in more.items()}  # pyright: ignore[reportArgumentType]
+    return same | {"score": scores}

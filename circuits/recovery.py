@@ -64,9 +64,9 @@ class Trace:
     def to_frame(self) -> pd.DataFrame:
         """A pandas frame with one row per position and component: the share of the gap that restoring it brings back.
 
-        Columns: component, kind, layer, index, position, recovery (ratio of means over the prompts that have the
-        position) with low and high, the ends of its 95 % interval, restored (the same in the metric's units) and
-        prompts (how many have the position). What is not known is missing.
+        Columns: component, kind, layer, head, index (of a head in its layer), position, recovery (ratio of means over
+        the prompts that have the position) with low and high, the ends of its 95 % interval, restored (the same in the
+        metric's units) and prompts (how many have the position). What is not known is missing.
         """
         ratio = self.ratio_of_means()
         values, low, high = (np.where(np.isfinite(array), array, np.nan).ravel() for array in ratio[:3])

@@ -209,16 +209,17 @@ class EdgeScores:
     def to_frame(self, *, level: float = 0.95) -> pd.DataFrame:
         """A pandas frame with one row per edge: its mean over prompts and the ends of its t interval.
 
-        Columns: edge, source, target, port, layer and index (of a head in its layer; of the source, which writes),
-        target_layer, target_index, score, low, high, score_is (`measured`, `estimated`, ..., `not measured`) and the
-        method that measured it. Scores are missing where not measured; 0 is a score. 70,000 edges take 9 MB.
+        Columns: edge, source, target, port, layer, head and index (of the source, which writes; the index is that of a
+        head in its layer), target_layer, target_index, score_is (`measured`, `estimated`, ..., `not measured`),
+        measured_by (the method), score, low and high. Scores are missing where not measured; 0 is a score. 70,000 edges
+        take 10 MB.
 
         >>> from circuits import METHODS, METRICS, TASKS, load_model
         >>> model = load_model("reference")
         >>> prompts = TASKS["ioi"]().build(model.tokenizer, n=8)
         >>> frame = METHODS["eap"]().score(model, prompts, metric=METRICS["logit-difference"]).to_frame()
-        >>> frame.nlargest(2, "score")[["edge", "layer", "index", "method"]].values.tolist()
-        [['m3->logits', 3, <NA>, 'eap'], ['a3.h3->logits', 3, 3, 'eap']]
+        >>> frame.nlargest(2, "score")[["edge", "layer", "head", "measured_by"]].values.tolist()
+        [['m3->logits', 3, None, 'eap'], ['a3.h3->logits', 3, 'a3.h3', 'eap']]
         >>> sums = frame.groupby("source")["score"].sum()  # what the outgoing edges of a part add up to
         >>> sums.drop("input").idxmax()
         'a3.h3'
@@ -229,8 +230,8 @@ class EdgeScores:
     def to_frame_per_prompt(self) -> pd.DataFrame:
         """A pandas frame with one row per prompt and measured edge, prompts one after the other.
 
-        Columns: prompt (its number), those of `to_frame` that name the edge, score, score_is and method. Texts are
-        categories: 70,000 edges on 64 prompts, 4.5 million rows, take 140 MB. `scores.of_prompts([3]).to_frame()` has
+        Columns: prompt (its number), and those of `to_frame` but low and high, as a single prompt has none. Texts are
+        categories: 70,000 edges on 64 prompts, 4.5 million rows, take 150 MB. `scores.of_prompts([3]).to_frame()` has
         the scores of one prompt alone.
         """
         return edge_frame_per_prompt(self.wiring.edges, self.per_prompt, self.measured, _said_of(self.provenance))
@@ -271,7 +272,7 @@ class ComponentScores:
     >>> str(at_end.components[at_end.means[0].argmax()]), at_end.interval().low.shape
     ('a3.h3', (1, 16))
     >>> scores.to_frame_per_prompt().columns.tolist()
-    ['prompt', 'component', 'kind', 'layer', 'index', 'position', 'score', 'score_is', 'method']
+    ['prompt', 'component', 'kind', 'layer', 'head', 'index', 'position', 'score_is', 'measured_by', 'score']
     """
 
     wiring: Wiring
@@ -326,9 +327,9 @@ class ComponentScores:
     def to_frame(self, *, level: float = 0.95) -> pd.DataFrame:
         """A pandas frame with one row per position and component: its mean over prompts and its t interval.
 
-        Columns: component, kind, layer, index (of a head in its layer; missing for what is none), position (`all` is
-        all of them together), score, low, high, score_is (`measured`, `estimated`, ..., `not measured`) and the method
-        that measured it. Scores are missing where not measured; 0 is a score.
+        Columns: component, kind, layer, head and index (in its layer; both missing for what is no head), position
+        (`all` is all of them together), score_is (`measured`, `estimated`, ..., `not measured`), measured_by (the
+        method), score, low and high. Scores are missing where not measured; 0 is a score.
 
         >>> from circuits import METHODS, METRICS, TASKS, load_model
         >>> model = load_model("reference")
@@ -346,7 +347,7 @@ class ComponentScores:
     def to_frame_per_prompt(self) -> pd.DataFrame:
         """A pandas frame with one row per prompt, position and component that was measured.
 
-        Columns: prompt (its number), those of `to_frame` that name the component, score, score_is and method.
+        Columns: prompt (its number), and those of `to_frame` but low and high, as a single prompt has none.
         """
         return component_frame_per_prompt(
             self.components, self.positions, self.per_prompt, self.measured, _said_of(self.provenance)
@@ -371,7 +372,7 @@ Scores = EdgeScores | ComponentScores
 
 def _said_of(origin: Provenance) -> dict[str, str]:
     """What frames say of every score."""
-    return {"score_is": origin.scores_are or NOT_RECORDED, "method": origin.method}
+    return {"score_is": origin.scores_are or NOT_RECORDED, "measured_by": origin.method}
 
 
 def sample_of(scores: Scores, per_prompt: Floats) -> Floats:

@@ -55,10 +55,8 @@ class Drawable:
 
         ValueError where nothing is left to draw, or more than fits.
         """
-        return _above("export.notebook").picture_of(
-            self,
-            size=size,
-            font=font,
+        settings = _above("figures.layered.settings").DrawingSettings(
+            size=_above("figures.sizes").size_from(size, font=font),
             orientation=orientation,
             top=top,
             min_score=min_score,
@@ -71,13 +69,15 @@ class Drawable:
             collapse=_each(collapse),
             annotations=annotations,
         )
+        return _above("export.notebook").picture_of(self, settings)
 
     def to_frame(self) -> pd.DataFrame:
         """A pandas frame of its parts: a row for every component, then for every edge, in wiring order.
 
         The columns are those of `circuits export --to csv`. Of a circuit: name, kind, score, low, high, score_is,
-        method, source, target, port, layer, index, and the sums of each component's edges. Of a comparison: name, kind,
-        the score on both sides, membership (`shared`, `only_a`, `only_b`), and where the part is.
+        measured_by, in_circuit, source, target, port, layer, index, and the sums of each component's edges. Of a
+        comparison: name, kind, the score on both sides, membership (`shared`, `only_a`, `only_b`), and where the part
+        is.
         """
         return _above("export.score_table").own_table(self).to_frame()
 

@@ -64,13 +64,14 @@ def node_sample(graph: CircuitGraph, scores: ComponentScores) -> ScoreSample:
 
 
 def not_comparable(a: ScoreSample, b: ScoreSample) -> str | None:
-    """Why scores of two circuits say nothing about each other; None where they do."""
+    """Why it cannot be told how far scores of two circuits differ; None where it can. Their order may be alike all the
+    same (`graphs.comparison.measures`)."""
     if None in (a.units, b.units):
         return "the gap between clean and corrupt prompts that they are shares of is not known, or 0"
     methods = a.provenance.method, b.provenance.method
     for what, values in (("metric", (a.units, b.units)), ("method", methods)):
         if values[0] != values[1]:
-            return f"they were scored by another {what} ({values[0]}, {values[1]})"
+            return f"they were scored by another {what} ({values[0]}, {values[1]}), on no common scale"
     if min(len(a.values), len(b.values)) < 2:
         return "one prompt says nothing about how far off a score is"
     return None

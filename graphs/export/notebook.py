@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 from circuits.html_text import html_block, html_facts, html_image, html_note, html_table
 from graphs.circuit_graph import CircuitGraph
@@ -12,19 +11,15 @@ from graphs.comparison.comparison import Comparison
 from graphs.export.about import MARK, about_text
 from graphs.figures.layered.drawing import composed, drawing_bytes
 from graphs.figures.layered.settings import DrawingSettings
-from graphs.figures.sizes import Size, size_from
+from graphs.figures.sizes import Size
 from graphs.picture import Picture, PictureFormat
 
 _SMALL = Size(6.0, 4.2, font=6.5)
 _MOST_HEADS = 8
 
 
-def picture_of(subject: CircuitGraph | Comparison, *, size: str, font: float | None, **settings: Any) -> Picture:
-    """The drawing that `Drawable.draw` describes. ValueError where the settings leave nothing, or more than fits."""
-    return _picture(subject, DrawingSettings(size=size_from(size, font=font), **settings))
-
-
-def _picture(subject: CircuitGraph | Comparison, settings: DrawingSettings) -> Picture:
+def picture_of(subject: CircuitGraph | Comparison, settings: DrawingSettings) -> Picture:
+    """The layered drawing. ValueError where the settings leave nothing, or more than fits."""
     drawn = composed(subject, settings)  # once at the start, so that settings are refused where they are given
 
     def as_bytes(kind: PictureFormat, dpi: int) -> bytes:
@@ -48,7 +43,7 @@ def title_of(subject: CircuitGraph | Comparison) -> str:
 
 def _small_drawing(subject: CircuitGraph | Comparison) -> str:
     try:
-        picture = _picture(subject, replace(DrawingSettings(), size=_SMALL))
+        picture = picture_of(subject, replace(DrawingSettings(), size=_SMALL))
     except ValueError as error:
         return html_note(f"no drawing at this size: {error}")
     return html_image(picture.to_bytes("svg"), picture.text)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ENDS = ("source", "target", "port", "layer", "index")
-COLUMNS = ("name", "kind", "score", "low", "high", "score_is", "method", "in_circuit", *ENDS, *SUMS)
+COLUMNS = ("name", "kind", "score", "low", "high", "score_is", "measured_by", "in_circuit", *ENDS, *SUMS)
 GROUP, ROLE = "group", "role"
 COMPARISON_COLUMNS = ("name", "kind", "score_a", "score_is_a", "score_b", "score_is_b", "membership", *ENDS)
 NOT_MEASURED = "not measured"
@@ -56,9 +56,10 @@ def score_table(subject: CircuitGraph | Comparison, scores: Sequence[Scores], *,
     name  of the format, for the ValueError where there are no scores to list
 
     A component scored at a role or at a position is called `a9.h6@END`. `score_is` says what the number is
-    (`circuits.scores.ScoresAre`: `measured`, `estimated`, ...) and `method` whose: exact methods score components, and
-    edges between these are estimated by another. Scores and the ends of their 95 % t interval are empty where it is
-    `not measured`, the ends also where the interval is unbounded (a single prompt); a score measured as zero is 0.0.
+    (`circuits.scores.ScoresAre`: `measured`, `estimated`, ...) and `measured_by` by which method: exact ones score
+    components, and edges between these are estimated by another. Scores and the ends of their 95 % t interval are empty
+    where it is `not measured`, the ends also where the interval is unbounded (a single prompt); a score measured as
+    zero is 0.0.
     Where edges were scored and components were not, a component's score is the sum of its outgoing edges, or of the
     incoming ones where it has no others, and `score_is` says so. The columns of `graphs.node_sums.SUMS` have the sums
     of both sides, and of each port, of every component over all positions. `source`, `target` and `port` are those of

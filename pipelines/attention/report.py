@@ -21,26 +21,37 @@ from pipelines.runs.first_jobs import task_name
 class AttentionReport(Report):
     """The attention of heads.
 
-    about    task, model, how many prompts; the prompt that is shown, its tokens and their roles
-    weights  [head, query, key] on that prompt
-    means    [head, query role, key role] mean over the prompts that have both; NaN where none has
-    rows     the latter one by one, with 95 % t intervals over prompts
+    about         task, model, how many prompts; the prompt that is shown, its tokens and their roles
+    weights       [head, query, key] on that prompt
+    more_prompts  a few others, with their tokens, roles and weights; pages let their reader choose among all
+    means         [head, query role, key role] mean over the prompts that have both; NaN where none has
+    rows          the latter one by one, with 95 % t intervals over prompts
 
     >>> from pipelines import attention
     >>> report = attention("induction", heads="a1.h2", prompts=4)
-    >>> report.weights.shape[0], report.rows[0]["query"]
-    (1, 'A')
+    >>> report.weights.shape[0], report.rows[0]["query"], [row["prompt"] for row in report.more_prompts]
+    (1, 'A', [1, 2, 3])
     """
 
     format = Format("circuit-workbench-attention", 1)
     about: Row
     weights: Floats
+    more_prompts: tuple[Row, ...]
     means: Floats
     rows: tuple[Row, ...]
 
     def content(self) -> dict[str, Any]:
-        weights = [[[round(float(w), 6) for w in row] for row in head] for head in self.weights]
-        return {**self.about, "weights": weights, "by_role": list(self.rows)}
+        more = [{**row, "weights": _rounded(row["weights"])} for row in self.more_prompts]
+        return {
+            **self.about,
+            "weights": _rounded(self.weights),
+            "more_prompts": more,
+            "by_role": list(self.rows),
+        }
+
+
+def _rounded(weights: Floats) -> list[list[list[float]]]:
+    return [[[round(float(w), 6) for w in row] for row in head] for head in weights]
 
 
 def report(plan: AttentionPlan) -> AttentionReport:
@@ -74,9 +85,22 @@ def report(plan: AttentionPlan) -> AttentionReport:
         "heads": list(settings.heads),
         "prompt": settings.prompt,
         "row": settings.row,
-        "text": shown.meta["text"],
-        "tokens": shown.meta["tokens"],
-        "token_roles": shown.meta["roles"],
+        **_named(shown.meta),
         "roles": roles,
     }
-    return AttentionReport(folder=plan.folder, about=about, weights=shown.arrays["weights"], means=means, rows=rows)
+    more = store.read(plan.more.key)
+    return AttentionReport(
+        folder=plan.folder,
+        about=about,
+        weights=shown.arrays["weights"],
+        more_prompts=tuple(
+            {**_named(row), "weights": more.arrays[f"weights_{row['prompt']}"]} for row in more.meta["prompts"]
+        ),
+        means=means,
+        rows=rows,
+    )
+
+
+def _named(shown: Row) -> Row:
+    """What a job says of a prompt, under the names of the report."""
+    return {name: value for name, value in shown.items() if name != "roles"} | {"token_roles": shown["roles"]}

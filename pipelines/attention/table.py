@@ -30,6 +30,9 @@ def print_attention(report: AttentionReport) -> None:
         own = [one for one in report.rows if (one["head"], one["query"]) == (head, about["row"])]
         said = (f"{one['key']} {one['mean']:.2f} {brackets(one['interval'], '.2f')}" for one in own)
         print_line(f"{head}, mean over {about['n_prompts']} prompts: {', '.join(said)}")
+    if report.more_prompts:
+        numbers = ", ".join(str(one["prompt"]) for one in report.more_prompts)
+        print_line(f"attention.json has the patterns on prompts {numbers} too: pages let their reader choose.")
     print_line("In brackets: 95 % t intervals over prompts. Attention is not use: effects decide (circuits roles).")
 
 

@@ -37,7 +37,7 @@ def export(
     >>> run = discover("ioi", prompts=8, edges=40)
     >>> table = export(run, "csv")
     >>> table.decode().splitlines()[0].split(",")[:8]
-    ['name', 'kind', 'score', 'low', 'high', 'score_is', 'method', 'in_circuit']
+    ['name', 'kind', 'score', 'low', 'high', 'score_is', 'measured_by', 'in_circuit']
     """
     from graphs.export import exporter
     from graphs.export.drawn import DrawnExport

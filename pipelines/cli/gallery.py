@@ -11,7 +11,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from circuits.files import write_atomically
 from graphs.figures.sizes import SIZES
@@ -115,12 +114,12 @@ def main() -> None:
 def _results(store: Path) -> dict[str, str]:
     """What the pictures are drawn from, by name: all of it in one store."""
 
-    def found(task: str, **settings: Any) -> Run:
-        return discover(task, prompts=N_PROMPTS, out=store, **settings)
+    def by(method: str) -> Run:
+        return discover("ioi", method=method, prompts=N_PROMPTS, out=store)
 
-    runs = {task: found(task, curve=True) for task in TASKS}
-    runs |= {method: found("ioi", method=method) for method in METHODS}
-    runs["staged"] = found("ioi", method="staged-path-patching")
+    runs: dict[str, Run] = {task: discover(task, curve=True, prompts=N_PROMPTS, out=store) for task in TASKS}
+    runs |= {method: by(method) for method in METHODS}
+    runs["staged"] = by("staged-path-patching")
     runs["trace"] = trace(
         "ioi", prompts=N_PROMPTS, settings={"kinds": ["residual", "attention", "mlp", "head"]}, out=store
     )

@@ -49,7 +49,7 @@ def _print_diff(kind: str, row: Mapping[str, Any]) -> None:
             continue
         n = sum(entry["reason"] == reason for entry in row["not_compared"])
         of_pairs = f" of {n} pairs" if n + len(pairs) > 1 else ""
-        print_line(f"  scores{of_pairs} are not compared: {reason}")
+        print_line(f"  how far scores{of_pairs} differ is not told: {reason}")
 
 
 def _flips(pairs: Any) -> str:

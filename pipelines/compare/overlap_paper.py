@@ -8,7 +8,7 @@ from graphs.comparison.nulls import NULLS
 from graphs.comparison.traces import TraceComparison
 from pipelines.compare.columns import IOU, P_CORRECTED, REUSE_INDEX, WITHIN, P, measure
 from pipelines.compare.overlap_rows import level_rows
-from pipelines.compare.overlap_table import chance_of, leading
+from pipelines.compare.overlap_table import chance_of, leading, scores_in_words
 from pipelines.compare.pairs_paper import of_pairs
 from pipelines.reporting.paper.table import PaperTable
 from pipelines.reporting.tables import Column, Row, measured
@@ -113,14 +113,10 @@ def _scores(rows: Sequence[Row], summary: Row) -> PaperTable | None:
     scored = [row for row in rows if row["scores_are"] is not None]
     if not scored:
         return None
-    are = dict.fromkeys(f"Scores of {row['level']}: {_shared(row['scores_are'])}." for row in scored)
+    are = dict.fromkeys(f"Scores of {row['level']}: {scores_in_words(row['scores_are'])}." for row in scored)
     return of_pairs(
         "Likeness of signed scores", scored, [Column("level")], list(map(measure, _SCORES)), summary, notes=list(are)
     )
-
-
-def _shared(texts: Sequence[str]) -> str:
-    return "; ".join(dict.fromkeys(texts))
 
 
 def _traces(summary: Row, traces: TraceComparison | None) -> PaperTable | None:

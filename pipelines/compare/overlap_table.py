@@ -140,8 +140,13 @@ def _print_scores(levels: Mapping[str, Row]) -> None:
     title = "likeness of signed scores (in brackets: in random order within layers, and p)"
     print_table(title, ("", *(QUANTITIES[measure].heading for measure in _MEASURES)), cells)
     for name, level in scored.items():
-        a, b = level["scores_are"]
-        print_line(f"scores of {name}: {a if a == b else f'{a}; {b}'}")
+        print_line(f"scores of {name}: {scores_in_words(level['scores_are'])}")
+
+
+def scores_in_words(sides: Sequence[str]) -> str:
+    """What the scores of both sides are whose likeness is shown; where they are not of one kind, why it may be."""
+    a, b = sides
+    return a if a == b else f"{a}; {b}: these measures need no common scale"
 
 
 def _print_parts(summary: Row) -> None:

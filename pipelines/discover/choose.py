@@ -128,29 +128,30 @@ def choose(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Res
     others = [scores_from(inputs[name], prompts) for name in sorted(inputs) if name.startswith("others_")]
     grounds = {name: _Ground(settings, name == "absolute", edges, nodes, others, judge) for name in _rankings(settings)}
     with whole():
-        choices, best, would_do = _best(grounds, 1 - settings["tolerance"])
+        choices, best, larger = _best(grounds, 1 - settings["tolerance"])
     return Result(
         {
             "selection": dict(best.selected.selection),
             "selected": kept_of(best.selected),
             "ranking": best.ranking,
             "choices": [choice.as_json() for choice in choices],
-            "would_do": would_do,
+            "would_do": None if larger is None else larger.sizes.size,
+            "larger_sizes": None if larger is None else larger.as_json(),
             "n_runs": judge.n_runs,
         },
         {"mask": best.selected.mask, "values": judge.values(best.selected.mask)},
     )
 
 
-def _best(grounds: Mapping[str, _Ground], bound: float) -> tuple[list[Choice], Choice, int | None]:
-    """The choice of every ranking, the best of them, and how many edges would do where fewer were asked for."""
+def _best(grounds: Mapping[str, _Ground], bound: float) -> tuple[list[Choice], Choice, Search | None]:
+    """The choice of every ranking, the best of them, and the larger sizes that were tried where it is too small."""
     choices: list[Choice] = []
     for ranking, ground in grounds.items():
         # A later ranking is only better with fewer edges than an earlier one that is faithful.
         faithful = [choice.selected.n_edges for choice in choices if choice.is_faithful(ground.bound)]
         choices.append(_choice(ground, ranking, fewer_than=min(faithful, default=None)))
     best = min(choices, key=lambda choice: _order(choice, bound))
-    return choices, best, _size_that_would_do(grounds[best.ranking], best)
+    return choices, best, _larger_sizes(grounds[best.ranking], best)
 
 
 def _rankings(settings: Mapping[str, Any]) -> Sequence[str]:
@@ -316,13 +317,13 @@ def may_search_on(settings: Mapping[str, Any]) -> bool:
     return settings["kind"] == "edges" and not SELECTIONS[settings["rule"]["name"]].takes_long
 
 
-def _size_that_would_do(ground: _Ground, best: Choice) -> int | None:
-    """How many edges would be faithful, where fewer were asked for; None where that is not known."""
+def _larger_sizes(ground: _Ground, best: Choice) -> Search | None:
+    """The search, from the size that was asked for, for the edges that would do; None where none was made."""
     asked, largest = ground.settings["edges"], ground.n_measured
     is_faithful = best.share is None or best.share >= ground.bound
     if asked is None or is_faithful or asked >= largest or not may_search_on(ground.settings):
         return None
-    return ground.search("edges", lambda n: ground.made(n=n), largest, smallest=asked + 1).sizes.size
+    return ground.search("edges", lambda n: ground.made(n=n), largest, smallest=asked)
 
 
-CHOOSE = Stage("choose", 7, choose, title="choose the circuit")
+CHOOSE = Stage("choose", 8, choose, title="choose the circuit")

@@ -7,6 +7,7 @@ from typing import Any
 
 from graphs.flaws import MOST_OF_THE_MODEL, may_fall_short
 from pipelines.discover.settings import RANKINGS
+from pipelines.discover.sizes_tried import all_searches, taken_searches
 
 
 def of_circuit(summary: Mapping[str, Any], *, tolerance: float, searching: str | None) -> list[str]:
@@ -113,10 +114,9 @@ def _on_curve(curve: Mapping[str, Any], bound: float) -> tuple[int, str, float] 
 
 def _all_tried(choice: Mapping[str, Any]) -> Iterator[tuple[int, float, Mapping[str, Any]]]:
     """Size, faithfulness and search, of all sizes that were tried."""
-    for entry in choice["choices"]:
-        for search in entry["searches"]:
-            for size, share in search["tried"]:
-                yield size, share, search
+    for _, search in all_searches(choice):
+        for size, share in search["tried"]:
+            yield size, share, search
 
 
 def not_monotone(falls: Sequence[Mapping[str, Any]], tried: Mapping[int, float], *, of: str, where: str) -> str | None:
@@ -142,9 +142,8 @@ def not_monotone(falls: Sequence[Mapping[str, Any]], tried: Mapping[int, float],
 
 def _of_searches(choice: Mapping[str, Any]) -> list[str]:
     """Where the curve over the sizes that were tried is not monotone, of the ranking that was taken."""
-    (best,) = (entry for entry in choice["choices"] if entry["ranking"] == choice["ranking"])
     said = (
         not_monotone(search["falls"], dict(search["tried"]), of=search["of"], where="over the sizes that were tried")
-        for search in best["searches"]
+        for search in taken_searches(choice)
     )
     return [text for text in said if text is not None]

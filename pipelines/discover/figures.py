@@ -17,6 +17,7 @@ from graphs.figures.size_curve import (
     size_figure_bytes,
 )
 from pipelines.discover.settings import RANKINGS
+from pipelines.discover.sizes_tried import all_searches
 from pipelines.discover.steepness import steep_sizes
 from pipelines.runs.run import around_circuit
 
@@ -24,15 +25,20 @@ FORMATS: tuple[Literal["pdf", "svg"], ...] = ("pdf", "svg")
 
 
 def figures_of(summary: Mapping[str, Any], *, bound: float) -> dict[str, bytes]:
-    """sizes.pdf and sizes.svg, where the curve was asked for, is not monotone, or is steep at the circuit.
+    """sizes.pdf and sizes.svg, where these tell something; reports and pages show the sizes in any case.
 
     bound  the least faithfulness that was asked for
     """
-    is_telling = any(search["falls"] for _, search in _searches(summary)) or steep_sizes(summary)
-    if "curve" not in summary and not is_telling:
+    if not tells_something(summary):
         return {}
     curves = size_curves(summary, bound=bound)
     return {f"sizes.{kind}": size_figure_bytes(curves, kind) for kind in FORMATS}
+
+
+def tells_something(summary: Mapping[str, Any]) -> bool:
+    """Whether the curve was asked for, is not monotone, or is steep at the circuit."""
+    has_falls = any(search["falls"] for _, search in all_searches(summary["choice"]))
+    return "curve" in summary or has_falls or bool(steep_sizes(summary))
 
 
 def size_curves(summary: Mapping[str, Any], *, bound: float, random: Mapping[str, Any] | None = None) -> SizeCurves:
@@ -68,14 +74,9 @@ def _n_first(summary: Mapping[str, Any]) -> int:
     return summary["n_choosing"] if summary["judged_on"] == "held-out" else 0
 
 
-def _searches(summary: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
-    """Ranking and search, of all searches."""
-    return [(entry["ranking"], search) for entry in summary["choice"]["choices"] for search in entry["searches"]]
-
-
 def _of_search(summary: Mapping[str, Any], of: str) -> SizePanel | None:
     """The sizes that were tried; the circuit of the run, where its size was found by this search."""
-    found = [(ranking, search) for ranking, search in _searches(summary) if search["of"] == of]
+    found = [(ranking, search) for ranking, search in all_searches(summary["choice"]) if search["of"] == of]
     if not found:
         return None
     series = tuple(

@@ -13,7 +13,12 @@ from graphs.node_sums import OUTGOING, EdgeSum, edge_sums
 if TYPE_CHECKING:
     import pandas as pd
 
-_COLUMNS = ["head", "layer", "index", "position", "score", "low", "high", "score_is", "method", "in_circuit", "role"]
+# A frame that is wider than its terminal is shown without its middle.
+_COLUMNS = [
+    *("head", "score", "low", "high"),
+    *("position", "measured_by", "score_is", "layer", "index"),
+    *("in_circuit", "role"),
+]
 
 
 def head_frame(circuit: CircuitGraph, scores: EdgeScores, node_scores: ComponentScores | None) -> pd.DataFrame:
@@ -29,8 +34,7 @@ def head_frame(circuit: CircuitGraph, scores: EdgeScores, node_scores: Component
 
 def _own(scores: ComponentScores) -> pd.DataFrame:
     frame = scores.to_frame()
-    heads = frame.loc[frame["kind"] == "head"]
-    return heads.drop(columns=["kind"]).rename(columns={"component": "head"})
+    return frame.loc[frame["kind"] == "head"].copy()
 
 
 def _sums(scores: EdgeScores) -> pd.DataFrame:
@@ -53,6 +57,6 @@ def _of_sum(part: Component, sums: dict[Component, tuple[EdgeSum, ...]], scores:
         "score": own.score if known else None,
         "low": own.low if known else None,
         "high": own.high if known else None,
+        "measured_by": origin.method if known else None,
         "score_is": f"{origin.scores_are or NOT_RECORDED}, summed over {OUTGOING} edges" if known else "not measured",
-        "method": origin.method if known else None,
     }

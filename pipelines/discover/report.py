@@ -98,7 +98,7 @@ def _summary(plan: DiscoverPlan, method: Method, findings: Findings) -> dict[str
         "faithfulness_interval": None if judged.interval is None else judged.interval.as_json(),
         "faithfulness_on_choosing": fitted.mean,
         "faithfulness_on_choosing_interval": None if fitted.interval is None else fitted.interval.as_json(),
-        "choice": {name: chosen.meta[name] for name in ("ranking", "choices", "would_do", "n_runs")},
+        "choice": {name: chosen.meta[name] for name in ("ranking", "choices", "would_do", "larger_sizes", "n_runs")},
     }
     if jobs.curve and judged.mean is not None:
         ranked_by = {"ranked_by": jobs.measure_edges[0].settings["method"]["name"]}

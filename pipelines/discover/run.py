@@ -52,9 +52,10 @@ class DiscoverRun(Run):
     def head_scores(self) -> pd.DataFrame:
         """A pandas frame of all heads of the model, the largest scores of either sign first.
 
-        Columns: head, layer, index, position (`all` is all of them together), score with low and high, the ends of its
-        95 % t interval over prompts, score_is, method, in_circuit and role. The score is the head's own effect where
-        the method scored heads, else the sum over its outgoing edges, which is that effect to first order.
+        Columns: head, score with low and high, the ends of its 95 % t interval over prompts, position (`all` is all of
+        them together), measured_by (the method), score_is, layer and index (in its layer), in_circuit and role. The
+        score is the head's own effect where the method scored heads, else the sum over its outgoing edges, which is
+        that effect to first order.
 
         >>> from pipelines import discover
         >>> frame = discover("ioi", prompts=8, edges=40).head_scores()

@@ -29,7 +29,7 @@ def _row(node: CircuitNode, graph: CircuitGraph) -> dict[str, Any]:
         "score": node.score,
         "interval": None if node.low is None or node.high is None else [node.low, node.high],
         "score_is": graph.score_is(node),
-        "method": None if source is None else source.method,
+        "measured_by": None if source is None else source.method,
         "at": graph.selection.get("position") if graph.scores_components else None,
     }
 
@@ -53,7 +53,7 @@ def score_in_words(row: Mapping[str, Any]) -> str:
     """What the scores of heads are: `own effect, measured by activation-patching`."""
     are, _, summed = row["score_is"].partition(", summed ")
     what = f"sum {summed}" if summed else "own effect" if are in ("measured", "estimated") else "own score"
-    by = "" if row["method"] is None else f" by {row['method']}"
+    by = "" if row["measured_by"] is None else f" by {row['measured_by']}"
     at = "" if row["at"] is None else f" at {row['at']}"
     return f"{what}, {are}{by}{at}"
 

@@ -12,6 +12,7 @@ from pipelines.discover.listed_edges import only_named_edges, print_named_edges
 from pipelines.discover.minimal_report import minimal_rows
 from pipelines.discover.minimize import ALL_EDGES
 from pipelines.discover.settings import RANKINGS
+from pipelines.discover.sizes_tried import larger_sizes
 from pipelines.discover.steepness import steep_in_words
 from pipelines.discover.strongest_heads import print_strongest_heads
 from pipelines.reporting.tables import UNBOUNDED, UNDEFINED, brackets, print_facts, print_line, with_interval
@@ -142,7 +143,10 @@ def _chosen_by(summary: Mapping[str, Any], bound: float) -> str:
     (best,) = (entry for entry in choice["choices"] if entry["ranking"] == choice["ranking"])
     n_tried = sum(len(search["tried"]) for search in best["searches"])
     of_others = [_other(entry, bound) for entry in choice["choices"] if entry is not best]
-    said = [*([f"{n_tried} sizes tried"] if n_tried else []), *(text for text in of_others if text is not None)]
+    larger = larger_sizes(choice)
+    n_larger = 0 if larger is None else len(larger["tried"]) - 1  # the first is the size that was asked for
+    counted = {"sizes tried": n_tried, "larger sizes tried": n_larger}
+    said = [*(f"{n} {what}" for what, n in counted.items() if n), *(text for text in of_others if text is not None)]
     ran = "circuit was run" if choice["n_runs"] == 1 else "different circuits were run"
     told = f" ({'; '.join(said)})" if said else ""
     return f"{rule}, {RANKINGS[choice['ranking']]}{told}; {choice['n_runs']} {ran}"

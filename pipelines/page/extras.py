@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from graphs.export.page.extras import CircuitExtras
 from pipelines.discover.run import DiscoverRun
+from pipelines.discover.sizes_tried import lost_sizes
 from pipelines.page.codes import codes_of
 from pipelines.page.prompts import prompts_of
 from pipelines.page.sizes import curves, measured_parts
@@ -29,7 +30,8 @@ def extras_of(run: Run, label: str | None = None) -> CircuitExtras:
 
 
 def _unmeasured(run: Run) -> dict[str, str]:
-    """The commands that read off heads what a run does not; `export --with` then takes their folders."""
+    """The commands that read off heads what a run does not; `export --with` then takes their folders. Of sizes, what
+    the run has tried and not kept."""
     of_task = f"{shlex.quote(run.config.task)} --model {shlex.quote(run.config.model)} --prompts {run.config.prompts}"
     commands = {
         "readings": f"circuits profile {of_task} --profiles direct-logit-attribution",
@@ -37,4 +39,6 @@ def _unmeasured(run: Run) -> dict[str, str]:
     }
     if isinstance(run, DiscoverRun):
         commands["roles"] = f"circuits roles {run.name}"
+        if (lost := lost_sizes(run.summary["choice"])) is not None:
+            commands["sizes"] = lost
     return commands

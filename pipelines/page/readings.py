@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -81,12 +81,20 @@ def _with_profiles(graph: CircuitGraph, extras: CircuitExtras, content: Content)
 
 
 def _with_attention(graph: CircuitGraph, extras: CircuitExtras, content: Content) -> _Shown:
-    row = content["token_roles"][content["row"]][-1]
-    patterns = {
-        head: Pattern(tuple(content["tokens"]), tuple(map(tuple, weights)), row, content["prompt"])
-        for head, weights in zip(content["heads"], content["weights"], strict=True)
-    }
-    return graph, replace(extras, patterns={**extras.patterns, **patterns})
+    # Earlier versions kept the attention on one prompt.
+    shown = [content, *content.get("more_prompts", [])]
+    patterns = dict(extras.patterns)
+    for number, head in enumerate(content["heads"]):
+        known = {pattern.prompt: pattern for pattern in (*patterns.get(head, ()), *_patterns(shown, content, number))}
+        patterns[head] = tuple(known.values())
+    return graph, replace(extras, patterns=patterns)
+
+
+def _patterns(shown: Sequence[Content], content: Content, number: int) -> Iterator[Pattern]:
+    """What one of the heads gives from the row, on every prompt that is kept."""
+    for one in shown:
+        row = one["token_roles"][content["row"]][-1]
+        yield Pattern(tuple(one["tokens"]), tuple(one["weights"][number][row][: row + 1]), row, one["prompt"])
 
 
 def _reading(name: str, value: Content, n_prompts: int) -> Reading:

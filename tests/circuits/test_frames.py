@@ -44,25 +44,43 @@ def test_a_row_per_edge_with_its_mean_and_interval(edge_scores):
         assert (row.edge, row.source, row.target) == (str(edge), str(edge.source), str(edge.target))
         assert (None if pd.isna(row.port) else row.port) == edge.port
         assert (None if row.layer is pd.NA else row.layer) == edge.source.layer
+        assert (None if pd.isna(row.head) else row.head) == (str(edge.source) if edge.source.is_head else None)
         assert (None if row.target_index is pd.NA else row.target_index) == (
             edge.target.index if edge.target.is_head else None
         )
         if edge_scores.measured[number]:
             expected = edge_scores.means[number], interval.low[number], interval.high[number]
             assert (row.score, row.low, row.high) == expected
-            assert (row.score_is, row.method) == ("estimated", "eap")
+            assert (row.score_is, row.measured_by) == ("estimated", "eap")
         else:
             assert math.isnan(row.score)
             assert row.score_is == "not measured"
-            assert pd.isna(row.method)
+            assert pd.isna(row.measured_by)
 
 
 def test_in_every_frame_a_head_is_a_name_and_its_numbers_are_layer_and_index(edge_scores, component_scores):
     frames = (edge_scores.to_frame(), edge_scores.to_frame_per_prompt(), component_scores.to_frame(),
               component_scores.to_frame_per_prompt())  # fmt: skip
     for frame in frames:
-        assert {"layer", "index"} < set(frame.columns)
-        assert not [name for name in frame.columns if name in ("head", "target_head")]
+        named = frame.dropna(subset=["head"])
+        numbers = zip(named["layer"], named["index"], strict=True)
+        assert named["head"].tolist() == [f"a{layer}.h{index}" for layer, index in numbers]
+        assert frame["head"].isna().equals(frame["index"].isna())
+
+
+def test_frames_of_edges_say_where_and_by_what_and_show_the_score_where_there_is_no_room(edge_scores):
+    means, each = edge_scores.to_frame(), edge_scores.to_frame_per_prompt()
+    where = ["source", "target", "port", "layer", "head"]
+    asked = [*where, "measured_by", "score", "low", "high"]
+    assert [name for name in means.columns if name in asked] == asked
+    asked = ["prompt", *where, "measured_by", "score"]
+    assert [name for name in each.columns if name in asked] == asked
+    assert set(each["measured_by"]) == {"eap"}
+    for frame, first, last in ((means, "edge", ["score", "low", "high"]), (each, "prompt", ["score"])):
+        with pd.option_context("display.width", 80, "display.max_columns", 0):
+            shown = repr(frame).splitlines()[0].split()
+        assert shown[0] == first
+        assert set(last) < set(shown)
 
 
 def test_measured_as_zero_is_a_score_and_not_measured_is_missing(edge_scores):

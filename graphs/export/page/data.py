@@ -126,7 +126,7 @@ def _circuit(graph: CircuitGraph, label: str, extras: CircuitExtras, scene: Scen
         "effects": None if extras.scores is None else _effects(extras.scores, graph, scene),
         "prompts": [prompt._asdict() for prompt in extras.prompts],
         "readings": {head: [one._asdict() for one in own] for head, own in extras.readings.items()},
-        "patterns": {head: pattern._asdict() for head, pattern in extras.patterns.items()},
+        "patterns": {head: [pattern._asdict() for pattern in own] for head, own in extras.patterns.items()},
         "codes": {head: [code._asdict() for code in own] for head, own in extras.codes.items()},
         "traces": [_trace(table) for table in extras.trace],
         "unmeasured": dict(extras.unmeasured),

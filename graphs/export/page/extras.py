@@ -53,10 +53,10 @@ class Reading(NamedTuple):
 
 
 class Pattern(NamedTuple):
-    """Where a head attends on one prompt: [query, key] over `tokens`; `row` is the query that was asked for."""
+    """What a head gives on one prompt from the token `row` to those up to it: `weights` over the first of `tokens`."""
 
     tokens: tuple[str, ...]
-    weights: tuple[tuple[float, ...], ...]
+    weights: tuple[float, ...]
     row: int
     prompt: int
 
@@ -92,7 +92,7 @@ class CircuitExtras:
     curves      faithfulness over size
     prompts     on which it was scored, in the order of the scores; () where they are not kept
     readings    head -> what was read off it
-    patterns    head -> where it attends on the prompt that was shown
+    patterns    head -> where it attends, on every prompt of which that is kept
     codes       head -> its codes that speak most for positives
     trace       recovery rates, of a causal trace
     unmeasured  what of these was not measured, and the command that would
@@ -104,7 +104,7 @@ class CircuitExtras:
     curves: tuple[Curve, ...] = ()
     prompts: tuple[ShownPrompt, ...] = ()
     readings: Mapping[str, tuple[Reading, ...]] = field(default_factory=dict)
-    patterns: Mapping[str, Pattern] = field(default_factory=dict)
+    patterns: Mapping[str, tuple[Pattern, ...]] = field(default_factory=dict)
     codes: Mapping[str, tuple[HeadCode, ...]] = field(default_factory=dict)
     trace: tuple[TraceTable, ...] = ()
     unmeasured: Mapping[str, str] = field(default_factory=dict)

@@ -12,8 +12,9 @@ from graphs.figures.canvas import DrawingFormat
 from graphs.figures.chosen_by import circuit_chosen_by
 from graphs.figures.layered.drawing import composed
 from graphs.figures.size_curve import size_figure_bytes
-from pipelines.discover.figures import size_curves
+from pipelines.discover.figures import size_curves, tells_something
 from pipelines.discover.run import DiscoverRun
+from pipelines.discover.sizes_tried import larger_sizes
 from pipelines.discover.strongest_heads import score_in_words, strongest_heads
 from pipelines.report import methods
 from pipelines.report.chapters.base import Chapter, name_of_figure
@@ -103,7 +104,7 @@ def _results(run: DiscoverRun) -> Iterator[Piece]:
         yield Figure(name_of_figure(run, "circuit"), caption(graph, composed(graph)), _drawing(graph, run))
     if (heads := _head_table(run)) is not None:
         yield heads
-    if "curve" in summary or any(search["falls"] for one in summary["choice"]["choices"] for search in one["searches"]):
+    if tells_something(summary) or larger_sizes(summary["choice"]) is not None:
         curves = size_curves(summary, bound=1 - run.config.tolerance)
         yield Figure(
             name_of_figure(run, "sizes"),

@@ -111,7 +111,7 @@ def test_a_sign_is_flipped_only_beyond_the_interval():
     ("about", "reason"),
     [({"metric": "kl-divergence"}, "another metric"), ({"method": "relp"}, "another method")],
 )
-def test_scores_of_other_units_or_methods_are_not_compared(about, reason):
+def test_how_far_scores_of_other_units_or_methods_differ_is_not_told(about, reason):
     found = changes(scored([1.0, 1.1]), scored([-5.0, -5.1], **about)).edges
     assert found.rescored == ()
     assert reason in found.untold[0, 1]

@@ -181,7 +181,18 @@ def test_csv_has_a_row_for_every_edge_in_the_circuit_or_not(random_edge_scores):
     scores = random_edge_scores(WIRINGS[1], seed=1)
     circuit = CircuitGraph.from_scores(scores, Greedy(20))
     lines = rows(EXPORTS["csv"].to_bytes(circuit, scores=(scores,)))
-    assert list(lines[0]) == ["name", "kind", "score", "low", "high", "score_is", "method", "in_circuit", *ENDS, *SUMS]
+    assert list(lines[0]) == [
+        "name",
+        "kind",
+        "score",
+        "low",
+        "high",
+        "score_is",
+        "measured_by",
+        "in_circuit",
+        *ENDS,
+        *SUMS,
+    ]
     parts, lines = lines[: -scores.wiring.n_edges], lines[-scores.wiring.n_edges :]
     assert [row["name"] for row in parts] == list(map(str, components_in(scores.wiring)))
     assert {row["name"] for row in parts if row["in_circuit"] == "true"} == {node.name for node in circuit.nodes}
@@ -197,7 +208,7 @@ def test_csv_tells_zero_from_not_measured(edge_scores_of):
     by_name = {row["name"]: row for row in rows(EXPORTS["csv"].to_bytes(circuit, scores=(scores,)))}
     assert (by_name["input->a0.h0<k>"]["score"], by_name["input->a0.h0<k>"]["score_is"]) == ("0.0", "estimated")
     assert (by_name["input->a0.h0<q>"]["score"], by_name["input->a0.h0<q>"]["score_is"]) == ("", "not measured")
-    assert by_name["input->a0.h0<q>"]["method"] == ""
+    assert by_name["input->a0.h0<q>"]["measured_by"] == ""
     # One prompt: a score, and an interval without ends.
     assert (by_name["input->logits"]["score"], by_name["input->logits"]["low"]) == ("1.0", "")
 
@@ -229,7 +240,8 @@ def measured_nodes_and_estimated_edges(edge_scores_of, node_scores_of):
 def test_csv_says_which_scores_were_measured_and_which_estimated_by_what(edge_scores_of, node_scores_of):
     circuit, scores = measured_nodes_and_estimated_edges(edge_scores_of, node_scores_of)
     said = {
-        row["name"]: (row["score_is"], row["method"]) for row in rows(EXPORTS["csv"].to_bytes(circuit, scores=scores))
+        row["name"]: (row["score_is"], row["measured_by"])
+        for row in rows(EXPORTS["csv"].to_bytes(circuit, scores=scores))
     }
     assert said["a0.h0"] == ("measured", "activation-patching")
     assert said["a0.h1"] == said["a0.h1->logits"] == ("not measured", "")

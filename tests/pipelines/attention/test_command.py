@@ -16,6 +16,7 @@ from circuits.data.prompt_files import write_jsonl
 from circuits.model.load import load_model
 from circuits.profiles.patterns import attention_patterns, role_patterns
 from pipelines import attention
+from pipelines.attention import stages
 from pipelines.attention.table import bar, visible
 from tests.circuits.hand_models import induction_prompts, write_induction
 from tests.conftest import random_prompts
@@ -40,7 +41,15 @@ def test_heads_written_by_hand_attend_where_they_were_written_to(tmp_path: Path,
     for name in ("attention.pdf", "attention.svg", "by_role.pdf", "by_role.svg"):
         assert (Path(answer["folder"]) / name).stat().st_size > 0
     assert circuits(*asked, "--prompt", "2", "--json").json["jobs"]["computed"] == 0
+    others = answer["more_prompts"]
+    assert [one["prompt"] for one in others] == [0, 1, 3, 4, 5]
+    for one in others:
+        own = prompts.prompts[one["prompt"]]
+        assert one["tokens"] == [str(token) for token in own.clean]
+        assert one["token_roles"] == {"END": [len(own.clean) - 1]}
+        assert own.clean[np.array(one["weights"])[1, -1].argmax()] == own.answers[0]
     text = circuits(*asked, "--prompt", "2").stdout
+    assert "attention.json has the patterns on prompts 0, 1, 3, 4, 5 too" in text
     assert "row END" in text
     assert "1.00" in text
 
@@ -74,6 +83,20 @@ def test_patterns_are_those_of_the_bridge_and_means_by_role_those_of_patterns():
 def test_what_is_not_there_is_refused(asked: dict[str, Any], says: str, tmp_path: Path):
     with pytest.raises(ValueError, match=says):
         attention("induction", prompts=4, out=tmp_path, **asked)
+
+
+def test_of_more_prompts_only_as_many_are_kept_as_have_the_row_and_fit(monkeypatch: pytest.MonkeyPatch):
+    prompts = induction_prompts(n=12)
+    size = len(prompts.prompts[0].clean) ** 2
+
+    def kept(n_heads: int, row: str = "END") -> list[int]:
+        return stages._other_prompts(prompts, 1, row, n_heads=n_heads)
+
+    assert kept(1) == [0, 2, 3, 4, 5, 6, 7]
+    assert kept(1, "IO") == []
+    monkeypatch.setattr(stages, "MOST_WEIGHTS", 3 * 2 * size)
+    assert kept(2) == [0, 2, 3]
+    assert kept(100) == []
 
 
 def test_tokens_and_shares_as_text():

@@ -169,6 +169,28 @@ def test_runs_that_differ_in_more_than_their_task_say_so(tiny: Any, runs: list[D
     assert not [text for text in alike.warnings if "differ in more" in text]
 
 
+def test_scores_of_two_methods_are_alike_in_order_and_not_in_size(
+    circuits: Command, tiny: Any, runs: list[DiscoverRun], store: Path
+):
+    """What is shown of them does not deny what else is: their order is compared, how far they differ is not told."""
+    other = discover(**tiny.settings(task=runs[1].config.task, edges=20, method="ceap", metric=METRIC, out=store))
+    asked = ("compare", runs[0].name, other.name, "--runs", str(store), "--overlap-only")
+    shown = " ".join(circuits(*asked).stdout.split())
+    assert "likeness of signed scores" in shown
+    assert (
+        "scores of edges: estimated scores (eap-ig); estimated scores (ceap): these measures need no common scale"
+        in shown
+    )
+    no_scale = "they were scored by another method (eap-ig, ceap), on no common scale"
+    assert f"how far scores differ is not told: {no_scale}" in shown
+    assert "not compared" not in shown
+    summary = circuits(*asked, "--json").json
+    assert summary["levels"]["edges"]["measures"]["spearman"] is not None
+    assert [entry["reason"] for entry in summary["diff"]["edges"]["not_compared"]] == [no_scale]
+    paper = circuits(*asked, "--to", "markdown", "--table", "scores").stdout
+    assert "these measures need no common scale" in paper
+
+
 def test_circuits_of_different_models_are_not_run(
     tiny: Any, runs: list[DiscoverRun], store: Path, new_model: Callable[..., Path]
 ):

@@ -162,7 +162,7 @@ def test_exact_components_are_told_from_the_estimated_edges_between_them(
     assert summary["circuit"]["scored_by"] == {"nodes": exact, "edges": estimate}
     assert "(estimated by" in circuits(*tiny.arguments, *COMPONENTS).stdout
     text = circuits("export", summary["run"], "--to", "csv", "--out", "-").stdout
-    said = {(row["kind"] == "edge", row["score_is"], row["method"]) for row in csv.DictReader(io.StringIO(text))}
+    said = {(row["kind"] == "edge", row["score_is"], row["measured_by"]) for row in csv.DictReader(io.StringIO(text))}
     assert said == {(False, "measured", "activation-patching"), (True, "estimated", "eap-ig")}
     graph = json.loads((Path("runs") / summary["run"] / "graph.json").read_text())
     assert {edge["score_is"] for edge in graph["edges"]} == {"estimated"}
@@ -388,7 +388,18 @@ def test_a_run_is_exported_in_every_format(circuits: Command, kind: str, start: 
 def test_the_csv_has_a_row_for_every_edge(circuits: Command, computed_run: dict[str, Any]):
     text = circuits("export", computed_run["run"], "--to", "csv", "--out", "-").stdout
     rows = list(csv.DictReader(io.StringIO(text)))
-    assert list(rows[0]) == ["name", "kind", "score", "low", "high", "score_is", "method", "in_circuit", *ENDS, *SUMS]
+    assert list(rows[0]) == [
+        "name",
+        "kind",
+        "score",
+        "low",
+        "high",
+        "score_is",
+        "measured_by",
+        "in_circuit",
+        *ENDS,
+        *SUMS,
+    ]
     edges = [row for row in rows if row["kind"] == "edge"]
     assert len(edges) == computed_run["circuit"]["of_edges"]
     assert sum(row["in_circuit"].lower() == "true" for row in edges) == computed_run["circuit"]["n_edges"]

@@ -43,7 +43,7 @@ def test_ten_heads_are_listed_by_the_size_of_the_sum_of_their_outgoing_edges():
     last = rows[0]
     assert last["score"] == pytest.approx(-12)  # a5.h1 has no other outgoing edge: no MLP and no layer follow
     assert last["interval"] == pytest.approx([-12, -12])
-    assert (last["score_is"], last["method"]) == ("estimated, summed over outgoing edges", "eap")
+    assert (last["score_is"], last["measured_by"]) == ("estimated, summed over outgoing edges", "eap")
 
 
 def test_the_heads_own_effect_is_listed_where_it_was_measured():
@@ -56,13 +56,20 @@ def test_the_heads_own_effect_is_listed_where_it_was_measured():
         ("a2.h0", 2.0, None),
         ("a0.h0", 1.0, None),
     ]
-    assert {row["method"] for row in rows} == {"patching"}
+    assert {row["measured_by"] for row in rows} == {"patching"}
 
 
 def test_numbers_stand_below_each_other(capsys: pytest.CaptureFixture[str]):
     rows = [
-        {"head": "a0.h1", "score": 12.5, "interval": [11.0, 14.0], "score_is": "measured", "method": "m", "at": "END"},
-        {"head": "a1.h0", "score": -0.25, "interval": None, "score_is": "measured", "method": "m", "at": "END"},
+        {
+            "head": "a0.h1",
+            "score": 12.5,
+            "interval": [11.0, 14.0],
+            "score_is": "measured",
+            "measured_by": "m",
+            "at": "END",
+        },
+        {"head": "a1.h0", "score": -0.25, "interval": None, "score_is": "measured", "measured_by": "m", "at": "END"},
     ]
     print_strongest_heads({"strongest_heads": rows, "circuit": {"n_heads": 5}})
     shown = capsys.readouterr().out

@@ -19,6 +19,7 @@ from graphs.export.page import file, library
 from graphs.export.page.library import CYTOSCAPE
 from pipelines import attention, discover, export, open_run, profile, trace
 from pipelines.discover.run import DiscoverRun
+from pipelines.engine.store import as_json
 from pipelines.page import library as fetching
 from pipelines.trace.run import TraceRun
 from tests.browser import Opened, browser
@@ -158,6 +159,13 @@ def test_readings_of_other_commands_are_shown_of_heads(circuits: Command, store)
     data = data_in(Path("x.html").read_bytes())
     (circuit,) = data["circuits"]
     assert list(circuit["patterns"]) == [head]
+    kept = json.loads((store / attention / "attention.json").read_text())
+    rows = {one["prompt"]: (one["token_roles"]["END"][-1], one) for one in (kept, *kept["more_prompts"])}
+    assert [pattern["prompt"] for pattern in circuit["patterns"][head]] == list(rows) == list(range(8))
+    for pattern in circuit["patterns"][head]:
+        row, one = rows[pattern["prompt"]]
+        assert (pattern["tokens"], pattern["row"]) == (one["tokens"], row)
+        assert pattern["weights"] == one["weights"][0][row][: row + 1]
     assert circuit["readings"][head]
     roles = json.loads((store / roles_folder / "roles.json").read_text())
     expected = {row["head"]: row["role"] for row in roles["heads"] if row["in_circuit"]}
@@ -166,6 +174,20 @@ def test_readings_of_other_commands_are_shown_of_heads(circuits: Command, store)
     answer = circuits("export", other.name, "--runs", store, "--to", "html", "--with", roles_folder, "--out", "y.html")
     assert (answer.exit_code, Path("y.html").exists()) == (2, False)
     assert f"is of run {run.name}" in answer.stderr
+
+
+def test_attention_of_a_version_that_kept_one_prompt_is_read_and_folders_of_others_add_theirs(store, tmp_path):
+    run = run_of(store, "ioi-eap")
+    head = str(run.circuit.heads[0])
+    folders = []
+    for prompt in (3, 1):
+        kept = attention("ioi", prompts=12, heads=head, prompt=prompt, out=store).to_dict()
+        del kept["more_prompts"]
+        folders.append(tmp_path / str(prompt))
+        folders[-1].mkdir()
+        (folders[-1] / "attention.json").write_bytes(as_json(kept))
+    (circuit,) = data_in(export(run.name, "html", out=store, readings=folders))["circuits"]
+    assert [pattern["prompt"] for pattern in circuit["patterns"][head]] == [3, 1]
 
 
 def test_settings_of_paper_and_of_other_formats_are_refused(circuits: Command, store):

@@ -76,10 +76,9 @@ export function sizeChart(curve, whole, now, onSize) {
   return picture;
 }
 
-// Where one row of a pattern attends, over the tokens of the prompt.
-export function attentionRow({ tokens, weights, row }, colors) {
-  const given = weights[row].slice(0, row + 1);
-  const cells = given.map((weight, at) => {
+// What one token of a prompt attends to, over the tokens up to it.
+export function attentionRow({ tokens, weights }, colors) {
+  const cells = weights.map((weight, at) => {
     const cell = element("span", { class: "token", title: `${(100 * weight).toFixed(1)} %` }, visible(tokens[at]));
     cell.style.background = mixed(colors.opposes, Math.min(1, weight) * 0.8, colors.paper);
     cell.style.color = weight > 0.55 ? colors.paper : colors.ink;

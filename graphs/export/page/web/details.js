@@ -4,7 +4,7 @@ import { scoresOf } from "./data.js";
 import { byId, count, element, interval, signed, signedEach, table } from "./dom.js";
 import { palette } from "./looks.js";
 
-const LISTED = 8;
+const LISTED = 8, SHOWN_OF_PROMPT = 60;
 const PORTS = { q: "query", k: "key", v: "value" };
 
 export function showDetails(page) {
@@ -90,11 +90,10 @@ function rolesOf(own, node, circuit) {
 function ofHead(page, node, circuit) {
   if (node.kind !== "head" && !circuit.readings[node.name]) return [];
   const parts = [];
-  const pattern = circuit.patterns[node.name], readings = circuit.readings[node.name], codes = circuit.codes[node.name];
+  const patterns = circuit.patterns[node.name], readings = circuit.readings[node.name], codes = circuit.codes[node.name];
   parts.push(element("h3", {}, "Attention on a prompt"));
-  if (pattern) {
-    parts.push(element("p", {}, `Prompt ${pattern.prompt}, from its token ${pattern.row} (${pattern.tokens[pattern.row].trim()}):`), attentionRow(pattern, palette(page.data)));
-  } else parts.push(unmeasured(circuit, "attention", "not measured", ` --heads ${node.name}`));
+  if (patterns) parts.push(...attentionOn(page, patterns));
+  else parts.push(unmeasured(circuit, "attention", "not measured", ` --heads ${node.name}`));
   parts.push(element("h3", {}, "Read off this head"));
   if (readings) parts.push(table("Readings", ["what", "mean", "95 % interval"], readings.map((one) => [one.name, signed(one.value), interval(one.low, one.high)])));
   else parts.push(unmeasured(circuit, "readings", "direct logit attribution and others: not measured"));
@@ -103,6 +102,30 @@ function ofHead(page, node, circuit) {
       codes.map((one) => [`${one.code}`, `${one.positives} of ${one.of_positives}`, `${one.negatives} of ${one.of_negatives}`])));
   } else if (circuit.unmeasured.codes) parts.push(element("h3", {}, "Codes"), unmeasured(circuit, "codes", "not measured"));
   return parts;
+}
+
+// One of the prompts whose attention is kept; of several the reader chooses, and of all heads the same is shown.
+function attentionOn(page, patterns) {
+  const chosen = () => patterns.find(({ prompt }) => prompt === page.state.attention) ?? patterns[0];
+  const shown = () => {
+    const pattern = chosen();
+    return [element("p", {}, `Prompt ${pattern.prompt}, from its token ${pattern.row} (${pattern.tokens[pattern.row].trim()}):`), attentionRow(pattern, palette(page.data))];
+  };
+  const parts = element("div", {}, shown());
+  if (patterns.length === 1) return [parts];
+  const choose = (event) => {
+    page.state.attention = Number(event.target.value);
+    parts.replaceChildren(...shown());
+  };
+  const options = patterns.map((one) => element("option", { value: String(one.prompt), selected: one === chosen() }, `${one.prompt}: ${startOf(one.tokens)}`));
+  const words = `Prompt, of ${patterns.length} whose attention is kept`;
+  return [element("label", { class: "choice" }, words, element("select", { onchange: choose }, options)), parts];
+}
+
+// The text of a prompt; of a tokenizer of whole words, no token says where a space was.
+function startOf(tokens) {
+  const text = tokens.join(tokens.some((token) => token.startsWith(" ")) ? "" : " ").trim();
+  return text.length > SHOWN_OF_PROMPT ? `${text.slice(0, SHOWN_OF_PROMPT)}\u2026` : text;
 }
 
 function unmeasured(circuit, what, words, more = "") {

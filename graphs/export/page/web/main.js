@@ -21,6 +21,7 @@ class Page {
       annotations: { groups: data.annotations.groups, notes: data.annotations.notes },
       listed: { node: 200, edge: 200 },
       prompts: data.circuits.map(() => false),
+      attention: null,
     };
     byId("title").textContent = data.title;
     byId("subtitle").textContent = data.subtitle;

@@ -18,10 +18,12 @@ export function writeSizes(page) {
   const whole = data.circuits.map((circuit) => {
     const known = circuit.faithfulness;
     const said = known === null ? "not measured" : `${share(known.value)}${shareInterval(known.low, known.high)} on ${known.prompts}`;
-    return element("li", {}, `${data.circuits.length > 1 ? `${circuit.label}: ` : ""}all ${count(circuit.n_edges, "edge")}: ${said}`);
+    const lost = circuit.unmeasured.sizes ? `; ${circuit.unmeasured.sizes}` : "";
+    return element("li", {}, `${data.circuits.length > 1 ? `${circuit.label}: ` : ""}all ${count(circuit.n_edges, "edge")}: ${said}${lost}`);
   });
+  const none = data.circuits.some(({ unmeasured }) => unmeasured.sizes) ? [] : [element("p", { class: "unmeasured" }, "No other sizes were tried.")];
   byId("sizes").replaceChildren(element("h2", {}, "Faithfulness over size"), element("ul", {}, whole),
-    ...(parts.length ? [element("p", { class: "hint" }, "The vertical line is the number of edges shown. A point shows as many of the strongest."), element("div", { class: "figures" }, parts)] : [element("p", { class: "unmeasured" }, "No other sizes were tried.")]));
+    ...(parts.length ? [element("p", { class: "hint" }, "The vertical line is the number of edges shown. A point shows as many of the strongest."), element("div", { class: "figures" }, parts)] : none));
 }
 
 export function writeShared(page) {

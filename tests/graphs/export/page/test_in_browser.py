@@ -59,15 +59,42 @@ def test_a_node_tells_its_score_roles_and_what_was_not_measured(opened, graph, e
 
 def test_what_was_read_off_a_head_is_shown(opened, graph, scores):
     head = strongest_head(graph)
-    pattern = Pattern(("A", " b", " c"), ((1.0, 0, 0), (0.5, 0.5, 0), (0.1, 0.7, 0.2)), 2, 4)
+    pattern = Pattern(("A", " b", " c"), (0.1, 0.7, 0.2), 2, 4)
     reading = Reading("direct-logit-attribution at END", 1.25, 1.0, 1.5, 8)
-    own = CircuitExtras(scores=scores, readings={head: (reading,)}, patterns={head: pattern})
+    own = CircuitExtras(scores=scores, readings={head: (reading,)}, patterns={head: (pattern,)})
     page = opened(graph, PageExtras([own]))
     page.page.evaluate("(name) => circuitPage.find(name)", head)
     said = details(page)
     assert "Prompt 4, from its token 2 (c)" in said
     assert page.page.locator("#details .token").all_inner_texts() == ["A", "\u00a0b", "\u00a0c"]
     assert "+1.25\t[+1.00, +1.50]" in said
+    assert page.page.locator("#details select").count() == 0  # there is nothing to choose
+
+
+def test_the_reader_chooses_among_the_prompts_whose_attention_is_kept(opened, graph, scores):
+    """By keyboard too; the choice stays when another head is selected, as far as its attention there is kept."""
+    first, second, third = [str(head) for head in graph.heads][:3]
+    patterns = [Pattern(("A", " b", f" c{number}"), (0.1, 0.2, 0.7), 2, number) for number in (4, 0, 1)]
+    own = CircuitExtras(
+        scores=scores,
+        patterns={first: tuple(patterns), second: tuple(reversed(patterns)), third: (patterns[0],)},
+        unmeasured={"attention": "circuits attention ioi"},
+    )
+    page = opened(graph, PageExtras([own])).page
+    page.evaluate("(name) => circuitPage.find(name)", first)
+    choice = page.get_by_label("Prompt, of 3 whose attention is kept")
+    assert choice.locator("option").all_inner_texts() == ["4: A b c4", "0: A b c0", "1: A b c1"]
+    assert "Prompt 4, from its token 2 (c4)" in page.inner_text("#details")
+    choice.focus()
+    page.keyboard.press("ArrowDown")
+    assert "Prompt 0, from its token 2 (c0)" in page.inner_text("#details")
+    assert page.evaluate("document.activeElement.tagName") == "SELECT"
+    assert page.locator("#details .token").all_inner_texts() == ["A", "\u00a0b", "\u00a0c0"]
+    page.evaluate("(name) => circuitPage.find(name)", second)
+    assert "Prompt 0, from" in page.inner_text("#details")
+    assert page.get_by_label("Prompt, of 3").input_value() == "0"
+    page.evaluate("(name) => circuitPage.find(name)", third)
+    assert "Prompt 4, from" in page.inner_text("#details")
 
 
 def test_an_edge_has_a_bar_for_every_prompt(opened, graph, scores, extras):
@@ -91,6 +118,16 @@ def test_faithfulness_is_told_of_exactly_the_edges_that_were_run(opened, graph, 
     )
     page.page.fill("#top", "14")
     assert "Faithfulness at this size: not measured" in page.page.inner_text("#live")
+
+
+def test_sizes_that_were_tried_and_not_kept_are_not_denied(opened, graph, scores):
+    lost = "larger sizes were tried, of which 48 edges would do"
+    said = opened(graph, PageExtras([CircuitExtras(scores=scores, unmeasured={"sizes": lost})])).page
+    assert lost in said.inner_text("#sizes")
+    assert "No other sizes" not in said.inner_text("#sizes")
+    assert "No other sizes were tried" in opened(graph, PageExtras([CircuitExtras(scores=scores)])).page.inner_text(
+        "#sizes"
+    )
 
 
 def test_everything_is_reached_by_keyboard(opened, graph, extras):
@@ -202,9 +239,9 @@ def hostile(scores: EdgeScores) -> tuple[CircuitGraph, PageExtras]:
     tokens = (SCRIPT, "\u2028", "<!--", " b")
     prompt = ShownPrompt("pair", tokens, tokens[::-1], {SCRIPT: (0,), "END": (3,)}, (SCRIPT,), (SCRIPT,))
     reading = Reading(SCRIPT, 1.0, None, None, 1)
-    pattern = Pattern(tokens, ((1.0, 0, 0, 0),) * 4, 0, 0)
+    patterns = tuple(Pattern(tokens, (1.0,), 0, number) for number in range(2))
     own = CircuitExtras(
-        label=SCRIPT, scores=scores, prompts=(prompt,) * 5, readings={head: (reading,)}, patterns={head: pattern},
+        label=SCRIPT, scores=scores, prompts=(prompt,) * 5, readings={head: (reading,)}, patterns={head: patterns},
         unmeasured={"codes": SCRIPT},
     )  # fmt: skip
     return graph, PageExtras([own], reference=SCRIPT, command=f"circuits {SCRIPT} --", facts={SCRIPT: SCRIPT})
