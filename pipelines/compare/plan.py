@@ -11,8 +11,9 @@ Overlap is read from what the runs stored, without a job.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +23,7 @@ from pipelines.compare.checkpoints import patch_jobs
 from pipelines.compare.settings import CompareSettings
 from pipelines.compare.stages import AT_SIZE, DRAW_CIRCUITS, HALF, TRANSFER
 from pipelines.compare.unused import are_of_one_model, require_draws, require_several_models, require_used
+from pipelines.compare.weights import Circuits, circuits_on, lengths_from, weight_on
 from pipelines.discover.plan import Jobs
 from pipelines.discover.rules import has_size
 from pipelines.discover.run import DiscoverRun, jobs_of
@@ -30,7 +32,7 @@ from pipelines.engine.execution import Execution
 from pipelines.engine.job import Job, keys_of
 from pipelines.engine.plan import Plan
 from pipelines.engine.store import Store
-from pipelines.runs.circuit_runs import CIRCUIT, CircuitRuns, outlook
+from pipelines.runs.circuit_runs import CircuitRuns, Planned, outlook
 from pipelines.runs.run import Run, open_run, store_of
 
 # Bytes of a folder's name: file systems take 255, and the files in it have names of their own.
@@ -45,6 +47,7 @@ class TransferJobs(NamedTuple):
     sized    run number -> its circuit at the size of the largest; left out where its rule has no size
     half     run number -> its circuit at half its size; likewise
     on_task  [run] the jobs of its prompts
+    circuits [run] those that are run on its prompts
     across   run, other run -> jobs that patch what the other's model writes into its own, where these differ
     """
 
@@ -54,6 +57,7 @@ class TransferJobs(NamedTuple):
     sized: dict[int, Job]
     half: dict[int, Job]
     on_task: tuple[tuple[Job, ...], ...]
+    circuits: tuple[Circuits, ...]
     across: dict[tuple[int, int], tuple[Job, ...]]
 
     @property
@@ -102,9 +106,31 @@ class ComparePlan(Plan):
             return ""
         store = self.transfer.store
         return outlook(
-            CircuitRuns(store, jobs.judged_baseline, jobs.judge, [on_task])
-            for jobs, on_task in zip(self.transfer.runs, self.transfer.on_task, strict=True)
+            CircuitRuns(store, jobs.judged_baseline, jobs.judge, [Planned(on_task, circuits.n_runs)])
+            for jobs, on_task, circuits in zip(
+                self.transfer.runs, self.transfer.on_task, self.transfer.circuits, strict=True
+            )
         )
+
+    def weights_after(self, done: Job) -> Mapping[str, float]:
+        """Once the prompts of all tasks are there: passes of long prompts take longer than passes of short ones."""
+        if self.transfer is None:
+            return {}
+        prompts, store = [jobs.judging.key for jobs in self.transfer.runs], self.transfer.store
+        return self._weights if done.key in prompts and all(map(store.has, prompts)) else {}
+
+    @cached_property
+    def _weights(self) -> dict[str, float]:
+        """Key of a job on a task's prompts -> how many passes of a prompt of the mean length of all tasks it takes."""
+        assert self.transfer is not None
+        store, runs = self.transfer.store, self.transfer.runs
+        lengths = [lengths_from(store.read(jobs.judging.key)).mean for jobs in runs]
+        longer = [of_task * len(lengths) / sum(lengths) for of_task in lengths]
+        return {
+            job.key: job.weight * times
+            for on_task, times in zip(self.transfer.on_task, longer, strict=True)
+            for job in on_task
+        }
 
 
 def plan(settings: CompareSettings, execution: Execution) -> ComparePlan:
@@ -198,15 +224,15 @@ def _transfer_jobs(runs: Sequence[Run], settings: CompareSettings, execution: Ex
     half = {number: _half(of_runs[number]) for number in sized}
     of_all = {"drawn": keys_of(drawn)} | {f"sized_{number}": (job.key,) for number, job in sized.items()}
     of_all |= {f"half_{number}": (job.key,) for number, job in half.items()}
-    n = len(runs)
-    n_drawn = 2 * n * settings.draws + (n - 1) * settings.draws
-    # Those that are not drawn are run once more for accuracy.
-    n_cores = n - 1 if n > 2 else 0
-    n_circuits = n_drawn + 2 * (1 + n + len(sized) + bool(half) + 5 * (n - 1) + n_cores)
+    store = store_of(runs[0], execution.out)
+    shares = [run.circuit.n_edges / run.circuit.of_edges for run in runs]
+    circuits = tuple(circuits_on(number, shares, sized, settings.draws) for number in range(len(runs)))
     on_task = []
     for number, jobs in enumerate(of_runs):
         baseline, asked = jobs.judged_baseline, seed | {"target": number}
         slices = [judged.settings["slice"] for judged in jobs.judge]
+        of_these = jobs.judging.key
+        lengths = lengths_from(store.read(of_these)) if store.has(of_these) else None
         on_task.append(
             tuple(
                 Job(
@@ -215,13 +241,13 @@ def _transfer_jobs(runs: Sequence[Run], settings: CompareSettings, execution: Ex
                     baseline.inputs | of_all,
                     baseline.locations,
                     baseline.after,
-                    weight=CIRCUIT * n_circuits * (part[1] - part[0]),
+                    weight=weight_on(part[0], part[1], circuits[number], lengths),
                 )
                 for part in slices
             )
         )
     across = patch_jobs(runs, of_runs, draws=settings.draws, seed=settings.seed)
-    return TransferJobs(store_of(runs[0], execution.out), tuple(of_runs), drawn, sized, half, tuple(on_task), across)
+    return TransferJobs(store, tuple(of_runs), drawn, sized, half, tuple(on_task), circuits, across)
 
 
 def _drawn(jobs: Jobs, settings: CompareSettings) -> Job:
@@ -230,7 +256,8 @@ def _drawn(jobs: Jobs, settings: CompareSettings) -> Job:
     asked = {name: baseline.settings[name] for name in ("model", "dtype", "metric")}
     asked |= {"draws": settings.draws, "seed": settings.seed}
     inputs = {"prompts": baseline.inputs["prompts"], "choose": (jobs.circuit.key,)}
-    return Job(DRAW_CIRCUITS, asked, inputs, baseline.locations, baseline.after)
+    # It draws, and runs no model: its pace says nothing of jobs that do.
+    return Job(DRAW_CIRCUITS, asked, inputs, baseline.locations, baseline.after, is_apart=True)
 
 
 def _at_size(jobs: Jobs, chosen: tuple[str, ...]) -> Job:

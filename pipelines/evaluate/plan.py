@@ -44,7 +44,7 @@ from pipelines.evaluate.stages import (
     SEARCH_KNOCKOUTS,
     STABILITY,
 )
-from pipelines.runs.circuit_runs import CIRCUIT, CircuitRuns, outlook
+from pipelines.runs.circuit_runs import CIRCUIT, CircuitRuns, by_weight, outlook
 from pipelines.runs.run import Run, open_run, store_of
 
 # How many circuit runs the search for knock-outs may take unasked: half of one each where they are resumed.
@@ -120,7 +120,12 @@ class EvaluatePlan(Plan):
     def outlook(self) -> str:
         """How many circuits are run, and what that takes by the pace of each run's own forward passes."""
         return outlook(
-            CircuitRuns(case.store, case.jobs.run.judged_baseline, case.jobs.run.judge, case.jobs.circuit_runs)
+            CircuitRuns(
+                case.store,
+                case.jobs.run.judged_baseline,
+                case.jobs.run.judge,
+                [*map(by_weight, case.jobs.circuit_runs)],
+            )
             for case in self.cases
         )
 

@@ -14,19 +14,31 @@ from pipelines.engine.store import Store
 CIRCUIT = 0.4
 
 
+class Planned(NamedTuple):
+    """Jobs that run the same circuits on different slices of some prompts, and how many circuits these are."""
+
+    jobs: Sequence[Job]
+    n_circuits: int
+
+
 class CircuitRuns(NamedTuple):
     """Jobs that run circuits on slices of some prompts.
 
     store     what keeps their results
     baseline  the job that ran the prompts clean and ablated, whose pace tells how long the others take
     judged    the jobs of all slices of these prompts, each once
-    stages    the jobs; those of one stage run the same circuits on different slices
+    stages    the jobs
     """
 
     store: Store
     baseline: Job
     judged: Sequence[Job]
-    stages: Sequence[Sequence[Job]]
+    stages: Sequence[Planned]
+
+
+def by_weight(jobs: Sequence[Job]) -> Planned:
+    """Jobs that weigh `CIRCUIT` for each circuit and prompt."""
+    return Planned(jobs, max((round(job.weight / (CIRCUIT * _n_prompts(job))) for job in jobs), default=0))
 
 
 def outlook(runs: Iterable[CircuitRuns]) -> str:
@@ -37,8 +49,8 @@ def outlook(runs: Iterable[CircuitRuns]) -> str:
         # Of one prompt, of which the baseline took a clean and an ablated pass.
         a_pass = float("nan") if cost is None else cost["seconds"] / (2 * sum(map(_n_prompts, judged)))
         for stage in stages:
-            missing = [job for job in stage if not store.has(job.key)]
-            n_circuits += max((round(job.weight / (CIRCUIT * _n_prompts(job))) for job in missing), default=0)
+            missing = [job for job in stage.jobs if not store.has(job.key)]
+            n_circuits += stage.n_circuits if missing else 0
             seconds += sum(job.weight * a_pass for job in missing)
     if not n_circuits:
         return ""
