@@ -2,10 +2,11 @@
 
 python docs/samples.py [PAGE...]
 
-Without names it takes all pages whose samples run (`RUN`). A block `bash` or `python` of a page is run, in order, in
-one empty folder for each page; a block `text` right below it is what it prints. There a line `...` stands for lines
-that are left out. Blocks `sh` are for commands that need what a reader has and a test has not: another model, a
-cluster, a GPU. They are read, and never run.
+Without names it takes all pages whose samples run on what comes with the package (`RUN`). A block `bash` or `python` of
+a page is run, in order, in one empty folder for each page; a block `text` right below it is what it prints. There a
+line `...` stands for lines that are left out. A block `yaml` that begins with a comment is the file of that name.
+Blocks that name `smollm2` run where that model was fetched (`PRETRAINED`). Blocks `sh` are for commands that need what
+a reader has and a test has not: another model, a cluster, a GPU, an hour. They are read, and never run.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 HERE = Path(__file__).parent
-# Pages whose samples all run, on what comes with the package.
+# Pages whose samples run on what comes with the package.
 RUN = (
     "python",
     "discover",
@@ -39,11 +40,32 @@ RUN = (
     "coming_from",
     "formats",
     "glossary",
+    "profiles",
+    "roles",
+    "influence",
+    "remedies",
+    "known_truth",
+    "methods_compared",
+    "paper_tables",
+    "tasks",
+)
+# Pages with samples that need the pretrained model, some of them all.
+PRETRAINED = (
+    "heads_smollm2",
+    "profiles",
+    "roles",
+    "influence",
+    "remedies",
+    "methods_compared",
+    "own_prompts",
+    "smollm2",
 )
 LEFT_OUT = "..."
 # What a reader would see in place of the folder that the test has made.
 _HOME = "/home/you"
 
+_ASSIGNMENT = re.compile(r"""(\w+)=(?:'([^']*)'|"([^"]*)")$""")
+_FILE = re.compile(r"# (\S+\.yaml)\n")
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?", re.DOTALL | re.MULTILINE)
 # What differs from one machine, day or version of the package to the next.
 _MASKS = (
@@ -58,6 +80,13 @@ _BETWEEN = re.compile(r"[\s\u2500-\u257f]+")
 _NUMBER = re.compile(r"[-+]?\d*\.\d+(?:e-?\d+)?%?")
 
 
+class Command(NamedTuple):
+    """The words behind `circuits`, and the file that its output goes to; None where it is printed."""
+
+    words: list[str]
+    file: str | None
+
+
 @dataclass(frozen=True)
 class Sample:
     """A block of a page: its language, its text, what it prints as the page has it, and where that stands."""
@@ -68,19 +97,41 @@ class Sample:
     span: tuple[int, int]
 
     @property
-    def commands(self) -> list[list[str]]:
-        """The `circuits` commands of the block, in words; lines that end in a backslash go on."""
-        lines = self.text.replace("\\\n", " ").splitlines()
-        words = [shlex.split(line, comments=True) for line in lines if line.startswith("circuits ")]
-        return [command[1:] for command in words]
+    def is_pretrained(self) -> bool:
+        """Whether it needs the pretrained model."""
+        return "smollm2" in self.text
+
+    @property
+    def is_run(self) -> bool:
+        """Whether it is more than something to read."""
+        return self.language != "sh"
+
+    @property
+    def lines(self) -> list[list[str]]:
+        """The lines in words; those that end in a backslash go on, and variables that the block sets are filled in."""
+        found, variables = [], dict[str, str]()
+        for line in self.text.replace("\\\n", " ").splitlines():
+            if (given := _ASSIGNMENT.match(line)) is not None:
+                variables[given[1]] = given[2] or given[3] or ""
+                continue
+            filled = re.sub(r"\$(\w+)", lambda name: variables.get(name[1], name[0]), line)
+            found.append(shlex.split(filled, comments=True))
+        return [words for words in found if words]
+
+    @property
+    def commands(self) -> list[Command]:
+        """The `circuits` commands of the block."""
+        found = [words[1:] for words in self.lines if words[0] == "circuits"]
+        ends = [words.index(">") if ">" in words else len(words) for words in found]
+        return [Command(words[:end], "".join(words[end + 1 :]) or None) for words, end in zip(found, ends, strict=True)]
 
 
 def samples(page: str) -> list[Sample]:
-    """The blocks of a page that hold commands or Python."""
+    """The blocks of a page that hold commands, Python, or a file that these read."""
     return [
         Sample(block[1], block[2], block[3], block.span(3))
         for block in _BLOCK.finditer(page)
-        if block[1] in ("bash", "sh", "python")
+        if block[1] in ("bash", "sh", "python") or (block[1] == "yaml" and _FILE.match(block[2]))
     ]
 
 
@@ -93,8 +144,20 @@ def run(sample: Sample, names: dict[str, Any]) -> str:
     if sample.language == "python":
         with contextlib.redirect_stdout(printed):
             exec(compile(sample.text, "<sample>", "exec"), names)  # a reader's own code
+    if sample.language == "yaml":
+        Path(_FILE.match(sample.text)[1]).write_text(sample.text, encoding="utf-8")  # pyright: ignore[reportOptionalSubscript]
+    if sample.language != "bash":
+        return printed.getvalue().replace(str(Path.cwd()), _HOME)
+    if others := [words for words in sample.lines if words[0] != "circuits"]:
+        raise ValueError(
+            f"{shlex.join(others[0])}: samples that are run are commands of circuits. Make the block `sh`."
+        )
     for command in sample.commands:
-        printed.write(_run_command(command))
+        said = _run_command(command.words)
+        if command.file is None:
+            printed.write(said)
+        else:
+            Path(command.file).write_text(said, encoding="utf-8")
     return printed.getvalue().replace(str(Path.cwd()), _HOME)
 
 
@@ -164,7 +227,7 @@ def rewrite(page: Path) -> None:
     names: dict[str, Any] = {"__name__": "__main__"}
     with folder_for_samples():
         for sample in samples(text):
-            if sample.language == "sh":
+            if not sample.is_run or (sample.is_pretrained and page.stem not in PRETRAINED):
                 continue
             printed = run(sample, names)
             if sample.shown is not None and not is_same(shortened(printed, sample.shown), sample.shown):

@@ -22,7 +22,10 @@ from tests.conftest import ROOT
 DOCS = ROOT / "docs"
 PAGES = sorted(path.stem for path in DOCS.glob("*.md"))
 # Pages whose samples take longest, and run what tests of their commands run as well.
-LONG = ("compare", "judge", "codes", "formats")
+LONG = (
+    *("compare", "judge", "codes", "formats"),
+    *("profiles", "roles", "influence", "remedies", "known_truth", "methods_compared", "paper_tables", "tasks"),
+)
 JOBS = ("discover", "compare", "judge", "trace", "codes", "edits", "export", "workers")
 
 
@@ -49,21 +52,41 @@ def text(page: str) -> str:
     "page", [pytest.param(page, marks=pytest.mark.slow) if page in LONG else page for page in SAMPLES.RUN]
 )
 def test_samples_print_what_the_page_shows(page):
-    blocks = SAMPLES.samples(text(page))
-    assert any(block.language in ("bash", "python") for block in blocks)
-    names = {"__name__": "__main__"}
     with SAMPLES.folder_for_samples() as folder:
-        for block in blocks:
-            if block.language == "sh":
-                continue
-            printed = SAMPLES.run(block, names)
-            if block.shown is not None:
-                shown = SAMPLES.shortened(printed, block.shown)
-                assert SAMPLES.is_same(shown, block.shown), f"{block.text}\nprints now\n{shown}"
+        run_all([block for block in SAMPLES.samples(text(page)) if not block.is_pretrained])
         if page == "formats":
             assert not undocumented(
                 path.name for path in folder.rglob("*") if path.is_file() and path.parent.parent.name != "jobs"
             )
+
+
+def run_all(blocks: list[Any]) -> None:
+    """Run the blocks that are run, one after the other in the folder that is open."""
+    blocks = [block for block in blocks if block.is_run]
+    assert any(block.language in ("bash", "python") for block in blocks)
+    names = {"__name__": "__main__"}
+    for block in blocks:
+        printed = SAMPLES.run(block, names)
+        if block.shown is not None:
+            shown = SAMPLES.shortened(printed, block.shown)
+            assert SAMPLES.is_same(shown, block.shown), f"{block.text}\nprints now\n{shown}"
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("shared_fonts", "pretrained")
+@pytest.mark.parametrize("page", SAMPLES.PRETRAINED)
+def test_samples_on_the_pretrained_model_run(page):
+    with SAMPLES.folder_for_samples():
+        run_all(SAMPLES.samples(text(page)))
+
+
+def test_every_page_whose_samples_are_run_is_known():
+    """So that a block that is run nowhere is `sh`."""
+    by_other_tests = {"quick_start", "command_line"}
+    for page in set(PAGES) - by_other_tests:
+        blocks = [block for block in SAMPLES.samples(text(page)) if block.is_run]
+        assert any(not block.is_pretrained for block in blocks) <= (page in (*SAMPLES.RUN, *SAMPLES.PRETRAINED)), page
+        assert any(block.is_pretrained for block in blocks) == (page in SAMPLES.PRETRAINED), page
 
 
 def undocumented(names: Iterable[str]) -> list[str]:
@@ -84,8 +107,8 @@ def test_commands_have_options_that_exist(page):
     root = _root()
     for block in SAMPLES.samples(text(page)):
         for command in block.commands:
-            if not any("$" in word for word in command):  # what a variable of the shell holds is not known here
-                _read(root, command)
+            if not any("$" in word for word in command.words):  # what a variable of the shell holds is not known here
+                _read(root, command.words)
 
 
 @cache
@@ -130,12 +153,34 @@ def test_an_output_can_be_shown_in_part():
 
 
 def test_blocks_are_found_with_what_they_print():
-    page = "x\n\n```bash\ncircuits discover ioi \\\n    --edges 3  # few\nls\n```\n\n```text\nout\n```\n\n"
+    page = "x\n\n```bash\ncircuits discover ioi \\\n    --edges 3  # few\n```\n\n```text\nout\n```\n\n"
     page += "```python\n1\n```\nno output\n"
     first, second = SAMPLES.samples(page)
-    assert first.commands == [["discover", "ioi", "--edges", "3"]]
+    assert first.commands == [(["discover", "ioi", "--edges", "3"], None)]
     assert (first.shown, second.shown) == ("out\n", None)
     assert page[slice(*first.span)] == "out\n"
+
+
+def block(text: str, language: str = "bash") -> Any:
+    (found,) = SAMPLES.samples(f"```{language}\n{text}```\n")
+    return found
+
+
+def test_commands_have_their_variables_and_the_file_that_they_write():
+    found = block("few='--prompts 4 --seed 1'\ncircuits tasks $few --json > tasks.json\n")
+    assert found.commands == [(["tasks", "--prompts", "4", "--seed", "1", "--json"], "tasks.json")]
+    with pytest.raises(ValueError, match="do: samples that are run are commands of circuits"):
+        SAMPLES.run(block("for task in ioi; do\n    circuits discover $task\ndone\n"), {})
+    assert block("dask scheduler\ncircuits status\n", "sh").commands == [(["status"], None)]
+
+
+def test_what_commands_print_into_a_file_and_files_of_the_page_are_there():
+    with SAMPLES.folder_for_samples() as folder:
+        assert SAMPLES.run(block("circuits exports > formats.txt\n"), {}) == ""
+        assert "graphml" in (folder / "formats.txt").read_text()
+        assert SAMPLES.run(block("# own.yaml\ntask: ioi\n", "yaml"), {}) == ""
+        assert (folder / "own.yaml").read_text() == "# own.yaml\ntask: ioi\n"
+    assert not SAMPLES.samples("```yaml\ntask: ioi\n```\n")
 
 
 def test_a_page_is_rewritten_with_what_its_samples_print(tmp_path):

@@ -68,7 +68,6 @@ def test_pieces_of_an_output_are_found_in_order():
 
 @pytest.mark.slow
 def test_every_circuits_command_runs_and_prints_what_is_shown(folder):
-    (folder / "pairs.jsonl").write_text(blocks("json")[0])
     assert any("compare" in block for block in SHOWN)
     for block in blocks("bash") + blocks("bash", TOUR):
         printed = ""
@@ -107,24 +106,6 @@ def test_every_make_target_exists():
                 [*command.split(), "--dry-run"], cwd=ROOT, capture_output=True, text=True, check=False
             )
             assert done.returncode == 0, done.stderr
-
-
-def test_the_example_prompt_is_read(family_model, tmp_path):
-    """Its keys are read, and it is one JSON object on one line; the test makes its own word-level tokenizer."""
-    from tokenizers import Tokenizer, models, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast
-
-    from circuits.data.prompt_files import read_prompts
-
-    line = blocks("json")[0]
-    words = sorted(set(re.findall(r"\w+|[^\w\s]", line)))
-    tokenizer = Tokenizer(models.WordLevel({word: number for number, word in enumerate([*words, "?"])}, unk_token="?"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    path = tmp_path / "own.jsonl"
-    path.write_text(line)
-    prompt = read_prompts(path, PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="?")).prompts[0]
-    assert prompt.roles["IO"] == (3,)
-    assert prompt.clean[9] != prompt.corrupt[9]
 
 
 def layout_of(text: str) -> dict[str, str]:
