@@ -82,19 +82,21 @@ def run_command(
     *,
     shows_progress: bool = False,
     in_detail: bool = False,
+    as_given: str | None = None,
     in_python: bool = False,
     on_planned: Callable[[], None] = lambda: None,
 ) -> AnyReport:
     """Compute what the stores lack, report, and write the report's files.
 
     in_detail   whether the progress that is shown says of every job when it begins, and what it took
+    as_given    the command as it was typed, where it was
     in_python   whether a function was called, so that the same call continues what is interrupted
     on_planned  called once what was asked for is planned, which refuses most of what cannot be computed
     On Ctrl-C raises a KeyboardInterrupt with the command that continues. Nothing that was computed is lost.
     """
 
     def resume() -> str:
-        line = resume_line(command.name, settings, execution)
+        line = as_given or resume_line(command.name, settings, execution)
         return f"the same call again; or on the command line: {line}" if in_python else line
 
     try:

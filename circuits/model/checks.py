@@ -66,19 +66,39 @@ def check_resuming(forward: Forward, bridge: Any, ids: Tensor, *, rounding: floa
     """Raise a ValueError unless a run resumed at any layer, from the middle of the prompt, equals the whole run.
 
     rounding  as in `require_same`
+    Each layer is run alone on what entered it: a run resumed at it is that and the layers after it, which are checked
+    likewise. From a few layers on it is run to the end as well. Cost: about three forward passes.
     """
     with torch.no_grad():
         expected = bridge(ids)
     with refused_as("its layers cannot be run one by one"):
         run = forward.record(ids)
     require_same(forward.logits(run.residual[-1]), expected, "running the layers one by one", rounding=rounding)
+    n_layers = forward.n_layers
     with torch.no_grad():
-        for layer in range(forward.n_layers + 1):
+        for layer in sorted({0, n_layers // 2, n_layers - 1, n_layers}):
             final, start = resumed(forward, run, layer)
             what = f"resuming at layer {layer}, position {start}"
             require_same(forward.logits(final), expected[:, -1], what, of=expected, rounding=rounding)
             # A model whose logits are all but zero there would hide a stream that is wrong.
             require_same(final, run.residual[-1][:, -1], what, kind="residual streams")
+        for layer in range(n_layers):
+            left, start = stepped(forward, run, layer)
+            what = f"running layer {layer} alone from position {start} on"
+            require_same(left, run.residual[layer + 1][:, start:], what, kind="residual streams")
+
+
+def stepped(forward: Forward, run: Run, layer: int) -> tuple[Tensor, int]:
+    """The stream [prompt, position, d_model] that leaves a layer, run alone on the one entering it; and the position it
+    began at, in a causal model the middle of the prompt.
+    """
+    n_positions = run.residual[0].shape[1]
+    start = n_positions // 2 if forward.is_causal else 0
+    earlier = Earlier(run.key, run.value)
+    entering = run.residual[layer][:, start:]
+    return forward.run(
+        entering, n_positions=n_positions, first_layer=layer, start=start, earlier=earlier, stop=layer + 1
+    ), start
 
 
 def resumed(forward: Forward, run: Run, layer: int, rows: Tensor | None = None) -> tuple[Tensor, int]:

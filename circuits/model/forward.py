@@ -339,6 +339,7 @@ class Forward:
         earlier: Earlier | None = None,
         rows: Tensor | None = None,
         tap: Tap | None = None,
+        stop: int | None = None,
     ) -> Tensor:
         """The final residual stream, from the stream that enters `first_layer`.
 
@@ -346,6 +347,7 @@ class Forward:
         earlier    keys and values of the positions before `start`; needed when start > 0
         rows       [prompt] or [prompt, read] positions at which the result is read: the last layer is computed there
                    alone
+        stop       the layer whose entering stream is returned instead, with all positions; none after it is run
         returns    [variant x prompt, d_model] or [variant x prompt, read, d_model] with `rows`, else [variant x prompt,
                    position, d_model]
         """
@@ -361,7 +363,7 @@ class Forward:
             )
             return read[:, 0]
         contexts = self.context(n_positions)
-        for number in range(first_layer, self.n_layers):
+        for number in range(first_layer, self.n_layers if stop is None else stop):
             places = Places(start, rows if number == self.n_layers - 1 else None)
             residual = self._layer(number, residual, contexts[number], places, earlier, tap)
         if rows is not None and first_layer == self.n_layers:

@@ -10,6 +10,7 @@ import torch
 
 from circuits.data.prompts import Tokenizer
 from circuits.model.gguf_header import read_header
+from circuits.model.read_once import read_once
 from circuits.model.reasons import refused_as
 
 
@@ -40,6 +41,10 @@ def read_gguf(file: Path, dtype: torch.dtype) -> tuple[Any, Tokenizer | None]:
 
 def read_gguf_tokenizer(file: Path) -> Tokenizer | None:
     """The tokenizer in a GGUF file; None where it has none."""
+    return read_once(file, lambda: _read_tokenizer(file))
+
+
+def _read_tokenizer(file: Path) -> Tokenizer | None:
     from transformers import AutoTokenizer
 
     with refused_as(f"could not be loaded from {file}"):

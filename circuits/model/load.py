@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -157,9 +157,10 @@ class Model:
         try:
             require_reproduced(self.forward, self.original, prompts)
         except ValueError as error:
+            shorter = f", though it is on those of {n_checked}" if n_checked else ""
             raise ValueError(
                 f"model {self.name!r} ({self.bridge.cfg.architecture}) is not supported on prompts of {n_tokens} "
-                f"tokens, though it is on those of {n_checked}: {error}"
+                f"tokens{shorter}: {error}"
             ) from None
         self._n_checked[has_image] = n_tokens
 
@@ -247,7 +248,7 @@ def load_model(
             off for the process
 
     Raises a ValueError that says what to do where the model cannot be found, is damaged, lacks weights, or is built in
-    a way that its forward pass cannot be reproduced. Cost: loading, and about ten forward passes of 12 tokens.
+    a way that its forward pass cannot be reproduced. Cost: loading, and about six forward passes of 12 tokens.
 
     >>> from circuits import load_model
     >>> model = load_model("reference")
@@ -269,13 +270,25 @@ def load_model(
         return replace(held, seen=SeenWeights(spec, held.bridge))
     if tokenizer is not None:
         raise ValueError(f"model {str(spec)!r} brings its own tokenizer: give one with a model in memory only.")
-    source = find_model(str(spec))
+    return _load(find_model(str(spec)), str(spec), device, dtype, _checked)
+
+
+def load_for_reading(spec: str) -> Model:
+    """A model of which is asked what it says, on the CPU: it is not checked at the door, and refuses to be measured.
+
+    `check_prompts` compares what it says of prompts with what the model itself says, short ones too, and comes first.
+    Cost: loading.
+    """
+    return _load(find_model(spec), spec, "cpu", "float32", _opened)
+
+
+def _load(source: ModelSource, spec: str, device: str, dtype: str, made: Callable[..., Model]) -> Model:
     require_fits(source, dtype, device)
     load = {"native": load_native, "gguf": load_gguf, "huggingface": load_huggingface}[source.format]
     # Parts are built with random weights before they get their own: who loads a model keeps their random numbers.
     with refused_as(f"model {source.name!r} cannot be opened"), fork_rng(devices=[]):
-        checked = _checked(source, load(source, device, torch_dtype), dtype=dtype, device=device)
-    return replace(checked, spec=str(spec), seen=SeenWeights(checked.original, checked.bridge))
+        model = made(source, load(source, device, DTYPES[dtype]), dtype=dtype, device=device)
+    return replace(model, spec=spec, seen=SeenWeights(model.original, model.bridge))
 
 
 def model_from_module(
@@ -298,8 +311,7 @@ def model_from_module(
 
 def _checked(source: ModelSource | NotFromDisk, loaded: Loaded, *, dtype: str, device: str) -> Model:
     bridge, ids = loaded.bridge, loaded.text.ids
-    for parameter in bridge.original_model.parameters():
-        parameter.requires_grad_(False)
+    _freeze(bridge)
     with refused_as(f"transformer-lens cannot run {bridge.cfg.architecture}"):
         with torch.no_grad():
             logits = bridge(ids)
@@ -309,16 +321,50 @@ def _checked(source: ModelSource | NotFromDisk, loaded: Loaded, *, dtype: str, d
         forward = Forward(bridge, loaded.vision)
         checks.check_resuming(forward, bridge, ids, rounding=rounding)
         wiring = checks.wiring_of(forward)
-    refusals = checks.refusals(forward, bridge, ids)
-    if loaded.vision is not None:
-        fault = "its processor puts more tokens around an image than those of the image itself"
-        if (shown := loaded.images) is not None:
-            fault = checks.image_fault(forward, shown.ids, shown.pixels, shown.expected, rounding=rounding)
-        refusals |= {} if fault is None else {"images": fault}
+    refusals = checks.refusals(forward, bridge, ids) | _image_refusal(loaded, forward, rounding)
+    return _model(source, loaded, forward, wiring, refusals, dtype=dtype, device=device)
+
+
+def _opened(source: ModelSource, loaded: Loaded, *, dtype: str, device: str) -> Model:
+    _freeze(loaded.bridge)
+    with refused_as(f"{loaded.bridge.cfg.architecture} is not supported"):
+        forward = Forward(loaded.bridge, loaded.vision)
+        wiring = checks.wiring_of(forward)
+    refusals = {"edges": "it was opened to read what it says, and not checked"} | _image_refusal(loaded, forward, 0.0)
+    model = _model(source, loaded, forward, wiring, refusals, dtype=dtype, device=device)
+    return replace(model, _n_checked={False: 0, True: 0})
+
+
+def _freeze(bridge: Any) -> None:
+    for parameter in bridge.original_model.parameters():
+        parameter.requires_grad_(False)
+
+
+def _image_refusal(loaded: Loaded, forward: Forward, rounding: float) -> dict[str, str]:
+    """Why prompts with images may not be measured, under `images`; nothing where they may."""
+    if loaded.vision is None:
+        return {}
+    fault = "its processor puts more tokens around an image than those of the image itself"
+    if (shown := loaded.images) is not None:
+        fault = checks.image_fault(forward, shown.ids, shown.pixels, shown.expected, rounding=rounding)
+    return {} if fault is None else {"images": fault}
+
+
+def _model(
+    source: ModelSource | NotFromDisk,
+    loaded: Loaded,
+    forward: Forward,
+    wiring: Wiring,
+    refusals: dict[str, str],
+    *,
+    dtype: str,
+    device: str,
+) -> Model:
+    is_module = isinstance(source, NotFromDisk)
     return Model(
         name=source.name,
-        fingerprint=source_fingerprint(source) if isinstance(source, ModelSource) else _module_fingerprint(bridge),
-        bridge=bridge,
+        fingerprint=_module_fingerprint(loaded.bridge) if is_module else source_fingerprint(source),
+        bridge=loaded.bridge,
         original=loaded.original,
         forward=forward,
         wiring=wiring,
@@ -326,7 +372,7 @@ def _checked(source: ModelSource | NotFromDisk, loaded: Loaded, *, dtype: str, d
         refusals=refusals,
         dtype=dtype,
         device=device,
-        quantization=source.quantization if isinstance(source, ModelSource) else None,
+        quantization=None if is_module else source.quantization,
     )
 
 

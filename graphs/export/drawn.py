@@ -12,9 +12,8 @@ from graphs.comparison.comparison import Comparison
 from graphs.export.about import MARK, about_text
 from graphs.export.base import Export
 from graphs.figures.canvas import DrawingFormat
-from graphs.figures.layered.drawing import drawing_bytes
-from graphs.figures.layered.settings import DrawingSettings
-from graphs.figures.layered.shown import Measured
+from graphs.figures.layered.composition import Composition
+from graphs.figures.layered.drawing import composed, composition_bytes
 
 
 class DrawnExport(Export):
@@ -23,21 +22,20 @@ class DrawnExport(Export):
     def to_bytes(
         self, subject: CircuitGraph | Comparison, *, scores: Sequence[Scores] = (), command: str | None = None
     ) -> bytes:
-        return self.drawn(subject, DrawingSettings(), command=command)
+        return self.drawn(subject, composed(subject), command=command)
 
     @abstractmethod
     def drawn(
         self,
         subject: CircuitGraph | Comparison,
-        settings: DrawingSettings,
+        composition: Composition,
         *,
         command: str | None = None,
-        measured: Measured | None = None,
     ) -> bytes:
-        """The whole file, drawn as the settings say. ValueError where they leave nothing, or more than fits.
+        """The whole file.
 
-        command   what makes the subject again
-        measured  how faithful a part of the circuit is, where that is known
+        composition  the drawing of the subject (`graphs.figures.layered.drawing.composed`)
+        command      what makes the subject again
         """
 
 
@@ -49,11 +47,8 @@ class PictureExport(DrawnExport):
     def drawn(
         self,
         subject: CircuitGraph | Comparison,
-        settings: DrawingSettings,
+        composition: Composition,
         *,
         command: str | None = None,
-        measured: Measured | None = None,
     ) -> bytes:
-        return drawing_bytes(
-            subject, self.drawing, settings, measured=measured, about=(MARK, about_text(subject, command))
-        )
+        return composition_bytes(composition, self.drawing, about=(MARK, about_text(subject, command)))

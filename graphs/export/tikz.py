@@ -16,14 +16,11 @@ from graphs.export.latex_text import escape
 from graphs.export.paper_tables import paper_notes
 from graphs.figures.canvas import INK
 from graphs.figures.layered.composition import Composition
-from graphs.figures.layered.drawing import composed
 from graphs.figures.layered.legend import APART, SAMPLE, Entry, legend_rows
 from graphs.figures.layered.looks import BoxLook, Dashes, LineLook, effect_color
 from graphs.figures.layered.marks import CORNERS, MARKER, PORT_FILLS
 from graphs.figures.layered.routes import lead, port_place, ports_entered
 from graphs.figures.layered.scene import Box
-from graphs.figures.layered.settings import DrawingSettings
-from graphs.figures.layered.shown import Measured
 from graphs.figures.page import ink_on, rgb
 
 _ROUNDED = "rounded corners=5pt"
@@ -53,16 +50,16 @@ class TikzExport(DrawnExport):
     def drawn(
         self,
         subject: CircuitGraph | Comparison,
-        settings: DrawingSettings,
+        composition: Composition,
         *,
         command: str | None = None,
-        measured: Measured | None = None,
     ) -> bytes:
         lines = [tex_comment(about_text(subject, command)), r"% needs \usepackage{tikz}"]
         lines += [f"% {' '.join(note.split())}" for note in paper_notes(subject)]
-        font = rf"\fontsize{{{settings.size.small:g}}}{{{1.2 * settings.size.small:g}}}\selectfont"
+        small = composition.sheet.size.small
+        font = rf"\fontsize{{{small:g}}}{{{1.2 * small:g}}}\selectfont"
         lines.append(rf"\begin{{tikzpicture}}[x=1in,y=1in,font={font}]")
-        picture = _Picture(composed(subject, settings, measured))
+        picture = _Picture(composition)
         return "\n".join([*lines, *picture.lines(), r"\end{tikzpicture}", ""]).encode()
 
 

@@ -110,6 +110,7 @@ def _itself(command: Command[Any, Any, Any]) -> Command[Any, Any, Any]:
 def run(name: str, offer: Offer, values: Mapping[str, Any], output: Output) -> None:
     """Run the command of this name with the settings that were given, and print what it reports."""
     from pipelines.cli.output import print_json, say_first
+    from pipelines.cli.sections import typed_command
     from pipelines.engine.execution import DEFAULT_STORE
 
     output.check(offer.settings)
@@ -123,7 +124,14 @@ def run(name: str, offer: Offer, values: Mapping[str, Any], output: Output) -> N
 
     settings, execution = settings_from(values, offer.settings)
     command = offer.load()
-    report = run_command(command, settings, execution, shows_progress=not output.quiet, in_detail=output.verbose)
+    report = run_command(
+        command,
+        settings,
+        execution,
+        shows_progress=not output.quiet,
+        in_detail=output.verbose,
+        as_given=typed_command(),
+    )
     for warning in report.warnings:
         sys.stderr.write(f"warning: {visible(warning)}\n")
     if output.as_json:

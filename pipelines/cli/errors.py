@@ -36,17 +36,22 @@ def reports_errors(command: Callable[..., None]) -> Callable[..., None]:
         except OSError as error:
             _leave(f"error: {_of_file(error)}", BAD_INPUT)
         except KeyboardInterrupt as error:
-            with contextlib.suppress(OSError):  # of a terminal that is closed
-                sys.stderr.write(f"{visible(str(error)) or 'interrupted'}\n")
-                sys.stderr.flush()
-            # Jobs still running in threads would delay a normal exit; they write whole files or none.
-            os._exit(code_of_interrupt())
+            _interrupted(str(error))
         except RuntimeError as error:
             if type(error).__name__ != "ClusterError":
                 raise
             _leave(f"error: {_with_notes(error)}", FAILED)
 
     return run
+
+
+def _interrupted(message: str) -> None:
+    """End the process at once, with what continues."""
+    with contextlib.suppress(OSError):  # of a terminal that is closed
+        sys.stderr.write(f"{visible(message) or 'interrupted'}\n")
+        sys.stderr.flush()
+    # Jobs still running in threads would delay a normal exit; they write whole files or none.
+    os._exit(code_of_interrupt())
 
 
 def _of_file(error: OSError) -> str:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from circuits.visible_text import value_text
 from pipelines.cli.page import page, page_beside
-from pipelines.cli.stored import stored_at
+from pipelines.cli.stored import Stored, stored_at
 from pipelines.runs.options import command_line
 from pipelines.runs.run import Run, names_of, open_run, path_of, store_folder
 
 if TYPE_CHECKING:
     from graphs.export import Export
+    from graphs.figures.layered.composition import Composition
     from graphs.figures.layered.settings import DrawingSettings
 
 
@@ -39,23 +41,65 @@ def export(
     >>> table.decode().splitlines()[0].split(",")[:8]
     ['name', 'kind', 'score', 'low', 'high', 'score_is', 'measured_by', 'in_circuit']
     """
+    return exported(reference, kind, out=out, drawing=drawing, readings=readings).data
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What is written, and what is said beside it.
+
+    notes       what a drawing says below it of what it shows and leaves out; nothing where all is drawn, or none is one
+    in_words    makes the caption
+    """
+
+    data: bytes
+    notes: Sequence[str]
+    in_words: Callable[[], str]
+
+
+def exported(
+    reference: Run | str | Path,
+    kind: str,
+    *,
+    out: str | Path,
+    drawing: DrawingSettings | None,
+    readings: Sequence[Path] = (),
+) -> Exported:
+    """A run's circuit or a comparison in another format, as `export` gives it, with what is said beside it: what it is
+    made of is read once, and a drawing is composed once."""
     from graphs.export import exporter
     from graphs.export.drawn import DrawnExport
     from graphs.export.html import HtmlExport
+    from graphs.figures.layered.drawing import composed
     from graphs.figures.layered.settings import DrawingSettings
 
     _require_settings(drawing)
-    exports = exporter(kind)
+    exports, store = exporter(kind), store_folder(out)
     if isinstance(exports, HtmlExport):
-        return page(reference, store_folder(out), drawing or DrawingSettings(), readings=readings)
+        data = page(reference, store, drawing or DrawingSettings(), readings=readings)
+        return Exported(data, (), lambda: _in_words(exports, stored_at(reference, store), None))
     if readings:
         raise ValueError(f"format {kind} shows no readings of heads: they belong to a page, --to html.")
-    stored = stored_at(reference, store_folder(out))
+    stored = stored_at(reference, store)
     _require_drawn(exports, drawing)
-    if isinstance(exports, DrawnExport):
-        settings = drawing or DrawingSettings()
-        return exports.drawn(stored.subject, settings, command=stored.command, measured=stored.measured)
-    return exports.to_bytes(stored.subject, scores=stored.scores, command=stored.command)
+    if not isinstance(exports, DrawnExport):
+        data = exports.to_bytes(stored.subject, scores=stored.scores, command=stored.command)
+        return Exported(data, (), lambda: _in_words(exports, stored, None))
+    composition = composed(stored.subject, drawing, stored.measured)
+    return Exported(
+        exports.drawn(stored.subject, composition, command=stored.command),
+        composition.sheet.words.shown,
+        lambda: _in_words(exports, stored, composition),
+    )
+
+
+def _in_words(exports: Export, stored: Stored, composition: Composition | None) -> str:
+    """The caption of what is stored, below its drawing where it has one; escaped for LaTeX where that is one."""
+    from graphs.export import caption as in_words
+    from graphs.export.latex_text import escape
+
+    text = in_words(stored.subject, composition)
+    return escape(text) if exports.extension in ("tex", "tikz") else text
 
 
 def caption(
@@ -73,11 +117,9 @@ def caption(
     >>> caption(discover("ioi", prompts=8, edges=40))
     'The circuit of the model reference for the task ioi: 40 of 479 edges, with ... heads and 4 MLPs. 8 prompts ...'
     """
-    from graphs.export import caption as in_words
     from graphs.export import exporter
     from graphs.export.drawn import DrawnExport
     from graphs.export.html import HtmlExport
-    from graphs.export.latex_text import escape
     from graphs.figures.layered.drawing import composed
 
     _require_settings(drawing)
@@ -85,19 +127,7 @@ def caption(
     if not isinstance(exports, HtmlExport):
         _require_drawn(exports, drawing)
     is_drawn = isinstance(exports, DrawnExport)
-    text = in_words(stored.subject, composed(stored.subject, drawing, stored.measured) if is_drawn else None)
-    return escape(text) if exports.extension in ("tex", "tikz") else text
-
-
-def left_out(reference: Run | str | Path, exports: Export, *, out: Path, drawing: DrawingSettings | None) -> list[str]:
-    """What a drawing says below it of what it shows and does not; nothing where all is drawn, or none is a drawing."""
-    from graphs.export.drawn import DrawnExport
-    from graphs.figures.layered.drawing import composed
-
-    if not isinstance(exports, DrawnExport):
-        return []
-    stored = stored_at(reference, out)
-    return list(composed(stored.subject, drawing, stored.measured).sheet.words.shown)
+    return _in_words(exports, stored, composed(stored.subject, drawing, stored.measured) if is_drawn else None)
 
 
 def _require_settings(drawing: object) -> None:
@@ -127,8 +157,9 @@ def _require_drawn(exports: Export, drawing: DrawingSettings | None) -> None:
 
 def export_beside(
     references: Sequence[str | Path], kind: str, *, out: str | Path = "runs", drawing: DrawingSettings | None = None
-) -> bytes:
-    """The circuits of several runs of one model in one drawing, side by side, with the same places for the same parts.
+) -> Exported:
+    """The circuits of several runs of one model in one drawing, side by side, with the same places for the same parts;
+    its caption is one of each.
 
     ValueError for a format that does not draw them, and for circuits of different models.
     """
@@ -136,13 +167,17 @@ def export_beside(
     from graphs.export.about import MARK, beside_text
     from graphs.export.drawn import PictureExport
     from graphs.export.html import HtmlExport
-    from graphs.figures.layered.multiples import multiples_bytes
+    from graphs.figures.layered.multiples import composed_multiples
     from graphs.figures.layered.settings import DrawingSettings
     from pipelines.runs.origin import AND
 
     exports = exporter(kind)
+
+    def captions() -> str:
+        return "\n".join(caption(reference, kind, out=out, drawing=drawing) for reference in references)
+
     if isinstance(exports, HtmlExport):
-        return page_beside(references, store_folder(out), drawing or DrawingSettings())
+        return Exported(page_beside(references, store_folder(out), drawing or DrawingSettings()), (), captions)
     if not isinstance(exports, PictureExport):
         drawn = ", ".join(sorted(name for name, other in EXPORTS.items() if isinstance(other, PictureExport)))
         raise ValueError(
@@ -155,4 +190,5 @@ def export_beside(
     names = labels if len(set(labels)) == len(labels) else names_of(runs)
     commands = dict.fromkeys(command_line(run.command, run.config) for run in runs)
     about = (MARK, beside_text(names, graphs, AND.join(commands)))
-    return multiples_bytes(graphs, names, exports.drawing, drawing, about=about)
+    composition = composed_multiples(graphs, names, drawing)
+    return Exported(composition.to_bytes(exports.drawing, about=about), composition.shown, captions)

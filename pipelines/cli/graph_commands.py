@@ -110,8 +110,7 @@ def export(
     from circuits.files import real_path, write_atomically
     from graphs.export import exporter
     from pipelines.cli.drawing import drawing_settings
-    from pipelines.cli.export import caption, export_beside, left_out
-    from pipelines.cli.export import export as export_bytes
+    from pipelines.cli.export import caption, export_beside, exported
     from pipelines.runs.places import require_place_for_file
 
     drawing = drawing_settings(
@@ -147,21 +146,20 @@ def export(
     if beside and readings:
         raise ValueError("--with is read beside one run, and --beside names others: leave out one of them.")
     if beside:
-        data = export_beside([run, *beside], to, out=runs, drawing=drawing)
+        made = export_beside([run, *beside], to, out=runs, drawing=drawing)
     else:
-        data = export_bytes(run, to, out=runs, drawing=drawing, readings=readings or ())
-    # A caption has these too.
-    notes = left_out(run, exports, out=runs, drawing=drawing) if not (beside or with_caption) else ()
-    for note in notes:
+        made = exported(run, to, out=runs, drawing=drawing, readings=readings or ())
+    # The caption of a drawing has these too.
+    for note in made.notes if beside or not with_caption else ():
         typer.echo(visible(note), err=True)
     if out == "-":
-        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.write(made.data)
         return
-    write_atomically(path, data)
+    write_atomically(path, made.data)
     sys.stdout.write(f"{visible(str(path))}\n")
     if with_caption:
-        for one in (run, *(beside or ())):
-            sys.stdout.write(f"{visible(caption(one, to, out=runs, drawing=drawing))}\n")
+        for line in made.in_words().split("\n"):
+            sys.stdout.write(f"{visible(line)}\n")
 
 
 @commands.command(cls=PlainCommand)

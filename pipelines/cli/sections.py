@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 from typer.core import TyperGroup
 
 _LONGEST = 1000  # characters of a summary, which nobody writes
 
+_TYPED: ContextVar[tuple[str, ...] | None] = ContextVar("what was typed after the name of the program", default=None)
 SECTIONS: Mapping[str, Sequence[str]] = {
     "Prompts and models": ("tasks", "prompts", "models", "fetch", "doctor"),
     "Find a circuit": ("discover", "trace", "evaluate", "study"),
@@ -22,6 +25,12 @@ SECTIONS: Mapping[str, Sequence[str]] = {
 }
 
 
+def typed_command() -> str | None:
+    """The command that runs, as its user gave it; None where none was typed."""
+    typed = _TYPED.get()
+    return None if typed is None else shlex.join(["circuits", *typed])
+
+
 class GroupOfCommands(TyperGroup):
     """A group of commands whose help has every summary in full, on as many lines as it takes."""
 
@@ -32,7 +41,12 @@ class GroupOfCommands(TyperGroup):
 
 
 class CommandsInSections(GroupOfCommands):
-    """A group of commands whose help lists them by section."""
+    """A group of commands whose help lists them by section; what is typed is kept (`typed_command`)."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """As ever; what was given is kept before it is taken apart."""
+        _TYPED.set(tuple(args))
+        return super().parse_args(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write a section for each of `SECTIONS`."""

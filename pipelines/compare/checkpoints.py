@@ -28,7 +28,7 @@ OWN, OTHER = "its circuit", "the other's circuit"
 def pairs_across(runs: Sequence[Run]) -> list[tuple[int, int]]:
     """Ordered pairs of runs of one task in different models: the one patched into, and the one patched from."""
     models = [run.scores.provenance.model_fingerprint for run in runs]
-    # As it was measured: circuits of own pairs are called by their runs.
+    # As it was measured: circuits of prompts of a file are called by their runs.
     tasks = [run.scores.provenance.task for run in runs]
     return [(a, b) for a, b in permutations(range(len(runs)), 2) if models[a] != models[b] and tasks[a] == tasks[b]]
 

@@ -27,6 +27,14 @@ def processors_now() -> tuple[int, int]:
     return free_processors(n_allowed, n_of_machine, psutil.getloadavg()[0]), n_allowed
 
 
+def use_free_processors() -> None:
+    """Let what this process computes from here on have as many threads as there are free processors: more of them wait
+    for each other at full speed."""
+    import torch
+
+    torch.set_num_threads(processors_now()[0])
+
+
 def said(n_free: int, n_allowed: int) -> str:
     """The choice, for people."""
     if n_free == n_allowed:

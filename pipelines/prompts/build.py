@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from circuits.data.prompts import PromptSet
 from circuits.model.load import Model, load_model
 from pipelines.runs.prompt_sources import prompt_source
 from pipelines.runs.settings import IMAGE_PATHS, PromptSettings
-from pipelines.runs.stages import prompts_for, require_readable
+from pipelines.runs.stages import Built, prompts_with_model
 
 
-class Built(NamedTuple):
-    """A model, and prompts for it."""
+def built(config: PromptSettings, load: Callable[[str], Model] = load_model) -> Built:
+    """The prompts that a run with these settings has. A ValueError as there.
 
-    model: Model
-    prompts: PromptSet
-
-
-def built(config: PromptSettings) -> Built:
-    """The prompts that a run with these settings has. A ValueError as there."""
+    load  opens the model
+    """
     source, _ = prompt_source(config)
-    at: dict[str, Any] = {} if config.prompt_file is None else {"path": str(config.prompt_file)}
-    require_readable(source | at | {"model_at": config.model})
-    model = load_model(config.model)
+    at: dict[str, Any] = {"model_at": config.model}
+    at |= {} if config.prompt_file is None else {"path": str(config.prompt_file)}
     paths: dict[str, Path | None] = {name: getattr(config, name) for name in IMAGE_PATHS}
     at |= {f"{name}_at": str(path) for name, path in paths.items() if path is not None}
-    return Built(model, prompts_for(source | at, model))
+    return prompts_with_model(source | at, lambda: load(config.model))

@@ -16,7 +16,8 @@ from circuits.data.text_checks import MIXED_SPACES, WITHOUT_SPACE
 from circuits.data.tokenizer import token_texts
 from circuits.evaluation.first_tokens import FirstToken, first_tokens
 from circuits.files import read_bytes
-from circuits.model.load import Model, load_model
+from circuits.model.load import Model, load_for_reading
+from circuits.model.read_once import tokenizers_read_once
 from circuits.model.sources import find_model
 from circuits.model.tokenizers import tokenizer_of
 from pipelines.prompts.build import built
@@ -102,6 +103,11 @@ def check_prompts(config: PromptSettings) -> Checked:
     """
     if (path := config.prompt_file) is None:
         raise ValueError(f"{config.task!r} is no file. `circuits prompts show` shows the prompts of a task.")
+    with tokenizers_read_once():
+        return _check(config, path)
+
+
+def _check(config: PromptSettings, path: Path) -> Checked:
     if config.is_drawn or (path.is_file() and is_question_file(read_bytes(path))):
         return _check_made(config, path)
     if given := [name for name in ("prompts", "images", "annotations") if getattr(config, name) is not None]:
@@ -111,7 +117,7 @@ def check_prompts(config: PromptSettings) -> Checked:
 
 
 def _check_made(config: PromptSettings, path: Path) -> Checked:
-    model, prompts = built(config)
+    model, prompts = built(config, load_for_reading)
     pairs = dict(enumerate(Line(PAIR, prompt) for prompt in prompts))
     return Checked(str(path), model.name, _rows(model, pairs, PROMPT), unit=PROMPT, remarks=prompts.notes)
 
@@ -134,7 +140,7 @@ def _check_lines(path: Path, model: str) -> Checked:
         read_prompts(path, tokenizer, leaves_out_unchanged=True)
     if not good:
         return Checked(str(path), name, (), tuple(sorted(faults)), left_out)
-    loaded = load_model(model)
+    loaded = load_for_reading(model)
     faults += _beyond(loaded, good)
     good = {number: line for number, line in good.items() if number not in dict(faults)}
     left_out = {number: reason for number, reason in left_out.items() if number not in dict(faults)}
@@ -161,10 +167,13 @@ def _fault(model: Model, line: Line) -> str | None:
 
 
 def _rows(model: Model, good: Mapping[int, Line], unit: str) -> tuple[Row, ...]:
-    says = _said(model, good)
-    pairs = {number: line._replace(prompt=line.prompt.swapped()) for number, line in good.items() if _is_pair(line)}
-    corrupt = _said(model, pairs)
-    rows = [{unit: number, **_row(model, line, says[number], corrupt.get(number))} for number, line in good.items()]
+    if not good:
+        return ()
+    said = first_tokens(model, PromptSet("prompts", tuple(line.prompt for line in good.values())))
+    rows = [
+        {unit: number, **_row(model, line, says.clean, says.corrupt if line.label == PAIR else None)}
+        for (number, line), says in zip(good.items(), said, strict=True)
+    ]
     asking = [row for row in rows if row["label"] != NEGATIVE]
     copying = [row for row in asking if _copied(row) is not None]
     if len(copying) < len(asking):
@@ -182,19 +191,6 @@ def _copied(row: Row) -> str | None:
         if any(clean[start : start + len(tokens)] == tokens for start in range(len(clean))):
             return "".join(answer)
     return None
-
-
-def _is_pair(line: Line) -> bool:
-    """Whether there is a corrupt prompt to run: without another image, a question about one has none."""
-    return line.label == PAIR and line.prompt.first_difference < len(line.prompt)
-
-
-def _said(model: Model, lines: Mapping[int, Line]) -> dict[int, FirstToken]:
-    """What the model says after the clean side of each line."""
-    if not lines:
-        return {}
-    prompts = PromptSet("prompts", tuple(line.prompt for line in lines.values()))
-    return dict(zip(lines, first_tokens(model, prompts), strict=True))
 
 
 def _row(model: Model, line: Line, says: FirstToken, corrupt: FirstToken | None) -> Row:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -40,33 +40,69 @@ if TYPE_CHECKING:
     from circuits.tasks.base import Task
 
 
+class Read(NamedTuple):
+    """The prompts of a file as a tokenizer reads them, before weights are loaded."""
+
+    tokenizer: Tokenizer
+    prompts: PromptSet
+
+
 def build_prompts(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
     """The prompts of a task for the model's tokenizer, or those of a file; checked against its vocabulary."""
-    require_readable(settings)
-    return prompts_result(prompts_for(settings, model()))
+    return prompts_result(prompts_with_model(settings, model).prompts)
 
 
-def require_readable(settings: Mapping[str, Any]) -> None:
+class Built(NamedTuple):
+    """A model, and prompts for it."""
+
+    model: Model
+    prompts: PromptSet
+
+
+def prompts_with_model(settings: Mapping[str, Any], model: LoadModel) -> Built:
+    """The prompts that `build_prompts` keeps, and the model, which is loaded once they are known to be readable."""
+    from circuits.model.read_once import tokenizers_read_once
+
+    with tokenizers_read_once():
+        read = require_readable(settings)
+        loaded = model()
+        return Built(loaded, prompts_for(settings, loaded, read))
+
+
+def require_readable(settings: Mapping[str, Any]) -> Read | None:
     """Raise a ValueError for words of a template or of a prompt file that the model's tokenizer cannot take, and for
-    many more prompts of a task than it has: the tokenizer alone tells, before weights are loaded."""
+    many more prompts of a task than it has: the tokenizer alone tells, before weights are loaded.
+
+    Returns the prompts of a file that were read to tell.
+    """
     from circuits.model.tokenizers import tokenizer_of
 
     is_pairs = "file" in settings and not any(settings.get(name) for name in ("template", "questions", "texts"))
     is_of_words = settings.get("task") in TASKS
     if not (is_pairs or is_of_words or settings.get("template")):
-        return
+        return None
     if (tokenizer := tokenizer_of(settings["model_at"])) is None:
-        return
+        return None
+    if is_pairs:
+        return Read(tokenizer, _of_file(settings, tokenizer))
     if is_of_words:
         _task_of_words(settings).require_as_many(tokenizer, n=settings["n"])
-    elif is_pairs:
-        read_prompts(Path(settings["path"]), tokenizer)
     else:
         read_template(Path(settings["path"])).sampler(tokenizer)
+    return None
 
 
-def prompts_for(settings: Mapping[str, Any], loaded: Model) -> PromptSet:
-    """What `build_prompts` keeps."""
+def _of_file(settings: Mapping[str, Any], tokenizer: Tokenizer | None) -> PromptSet:
+    """All prompts of a file of pairs."""
+    leaves_out = settings.get("leaves_out_unchanged", False)
+    return read_prompts(Path(settings["path"]), tokenizer, leaves_out_unchanged=leaves_out)
+
+
+def prompts_for(settings: Mapping[str, Any], loaded: Model, read: Read | None = None) -> PromptSet:
+    """What `build_prompts` keeps.
+
+    read  what `require_readable` read
+    """
     if "questions" in settings:
         prompts = image_prompts(settings["name"], asked(settings), _vision(loaded, f"the file {settings['name']!r}"))
     elif settings.get("texts"):
@@ -76,8 +112,10 @@ def prompts_for(settings: Mapping[str, Any], loaded: Model) -> PromptSet:
     elif settings.get("template"):
         prompts = _of_template(settings, loaded)
     elif "file" in settings:
-        leaves_out = settings.get("leaves_out_unchanged", False)
-        prompts = read_prompts(Path(settings["path"]), loaded.tokenizer, leaves_out_unchanged=leaves_out)
+        if read is not None and read.tokenizer is loaded.tokenizer:
+            prompts = read.prompts
+        else:
+            prompts = _of_file(settings, loaded.tokenizer)
         prompts = prompts[: settings["n"]]
         prompts = replace(prompts, negatives=prompts.negatives[: settings.get("n_negatives")])
     else:

@@ -58,5 +58,12 @@ def drawing_bytes(
     return figure_bytes(partial(_drawn, subject, settings, measured), kind, dpi=dpi, about=about)
 
 
+def composition_bytes(
+    composition: Composition, kind: DrawingFormat, *, dpi: int = 200, about: tuple[str, str] | None = None
+) -> bytes:
+    """The same of a drawing that is composed."""
+    return figure_bytes(partial(Composition.draw, composition), kind, dpi=dpi, about=about)
+
+
 def _drawn(subject: CircuitGraph | Comparison, settings: DrawingSettings | None, measured: Measured | None) -> Figure:
     return composed(subject, settings, measured).draw()

@@ -41,12 +41,19 @@ def multiples_bytes(
     about: tuple[str, str] | None = None,
 ) -> bytes:
     """The drawings as a PDF, SVG, PNG or EPS file, as `drawing_bytes` has one circuit's."""
-    return figure_bytes(partial(draw_multiples, graphs, labels, settings), kind, dpi=dpi, about=about)
+    return composed_multiples(graphs, labels, settings).to_bytes(kind, dpi=dpi, about=about)
 
 
 def draw_multiples(
     graphs: Sequence[CircuitGraph], labels: Sequence[str], settings: DrawingSettings | None = None
 ) -> Figure:
+    """Circuits of one model, a drawing each, as `composed_multiples` places them."""
+    return composed_multiples(graphs, labels, settings).draw()
+
+
+def composed_multiples(
+    graphs: Sequence[CircuitGraph], labels: Sequence[str], settings: DrawingSettings | None = None
+) -> Multiples:
     """Circuits of one model, a drawing each; what a circuit lacks and another has is a pale box.
 
     labels  what the circuits are called
@@ -58,11 +65,13 @@ def draw_multiples(
         require_comparable(graphs[0], graph, across_models=True)
     if settings is not None and settings.annotations is not None:
         raise ValueError("annotations are of one circuit, and here are several side by side. Leave them out.")
-    return _Grid.fitting(graphs, labels, settings or DrawingSettings()).draw()
+    return Multiples.fitting(graphs, labels, settings or DrawingSettings())
 
 
 @dataclass(frozen=True)
-class _Grid:
+class Multiples:
+    """Circuits side by side on a page."""
+
     graphs: Sequence[CircuitGraph]
     labels: Sequence[str]
     sheet: Sheet
@@ -70,7 +79,7 @@ class _Grid:
     columns: int
 
     @classmethod
-    def fitting(cls, graphs: Sequence[CircuitGraph], labels: Sequence[str], settings: DrawingSettings) -> _Grid:
+    def fitting(cls, graphs: Sequence[CircuitGraph], labels: Sequence[str], settings: DrawingSettings) -> Multiples:
         """As much of every circuit as fits side by side with the others."""
         size = settings.size
         limit = most_lines(_DRAWN * size.width * size.height / len(graphs), size.font)
@@ -87,6 +96,15 @@ class _Grid:
             f"{len(graphs)} circuits side by side do not fit {size.width:g}x{size.height:g} inches with text of "
             f"{size.font:g} points. Show fewer lines of each (top), bundle them by layer, or choose a larger size."
         )
+
+    @property
+    def shown(self) -> Sequence[str]:
+        """What is said below the drawings of what they show and leave out; nothing where all is drawn."""
+        return self.sheet.words.shown
+
+    def to_bytes(self, kind: DrawingFormat, *, dpi: int = 200, about: tuple[str, str] | None = None) -> bytes:
+        """The drawings as a PDF, SVG, PNG or EPS file."""
+        return figure_bytes(partial(Multiples.draw, self), kind, dpi=dpi, about=about)
 
     @property
     def rows(self) -> int:

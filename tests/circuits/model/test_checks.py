@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from circuits.model import load
+from circuits.model import checks, load
 from circuits.model.bridge import TextConfig
 from circuits.model.checks import check_resuming, probe_ids
 from circuits.model.forward import Forward
@@ -76,6 +76,34 @@ def test_a_resumed_stream_off_by_a_thousandth_is_caught(make, fault, monkeypatch
     monkeypatch.setattr(Forward, "run", off)
     with pytest.raises(ValueError, match="resuming at layer 0"):
         check_resuming(model.forward, model.bridge, probe_ids(model.bridge.cfg, "cpu"))
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_layer_that_is_wrong_when_it_is_resumed_alone_is_caught(number, monkeypatch):
+    """Also one from which no run is resumed to the end."""
+    model, plain = model_from_module(random_module("llama", n_layers=5)), Forward._layer
+
+    def off(self: Forward, layer: int, residual: torch.Tensor, context: Any, places: Any, *rest: Any) -> torch.Tensor:
+        left = plain(self, layer, residual, context, places, *rest)
+        is_alone = layer == number and places.start > 0 and left.shape[1] > 1
+        return left + 0.001 * left.roll(1, dims=-1) if is_alone else left
+
+    monkeypatch.setattr(Forward, "_layer", off)
+    monkeypatch.setattr(checks, "resumed", lambda forward, run, layer: (run.residual[-1][:, -1], 6))
+    with pytest.raises(ValueError, match=f"running layer {number} alone from position 6 on"):
+        check_resuming(model.forward, model.bridge, probe_ids(model.bridge.cfg, "cpu"))
+
+
+def test_a_model_opened_for_reading_is_compared_on_short_prompts_too_and_measures_nothing(monkeypatch):
+    model, plain = load.load_for_reading("reference"), Layer.attend
+    prompts = random_prompts(2, length=8)
+    model.check_prompts(prompts)
+    with pytest.raises(ValueError, match="opened to read what it says, and not checked"):
+        model.require("edges", "eap")
+    again = load.load_for_reading("reference")
+    monkeypatch.setattr(Layer, "attend", lambda self, q, k, v, bias: plain(self, q, k, v.flip(0), bias))
+    with pytest.raises(ValueError, match="is not supported on prompts of 9 tokens: running prompts of 9 tokens"):
+        again.check_prompts(prompts)
 
 
 @pytest.mark.parametrize(

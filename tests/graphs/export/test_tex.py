@@ -96,7 +96,7 @@ def test_a_picture_has_every_node_where_the_drawing_has_it_and_every_edge(graph)
 
 def test_a_picture_is_drawn_as_asked_and_says_what_it_leaves_out(graph):
     settings = DrawingSettings(size=size_from("5x4"), orientation="right", top=3)
-    text = TikzExport().drawn(graph, settings).decode()
+    text = TikzExport().drawn(graph, composed(graph, settings)).decode()
     assert len(re.findall(r"^\\draw\[.*; % \S+->\S+$", text, flags=re.MULTILINE)) == 3
     assert f"Shown: 3 of {graph.n_edges} edges" in text
 

@@ -9,6 +9,8 @@ import pytest
 from circuits.components import Wiring
 from graphs import CircuitGraph
 from graphs.export import JsonExport
+from graphs.figures.layered import drawing
+from pipelines.cli import export
 
 
 @pytest.fixture
@@ -43,6 +45,29 @@ def test_export_prints_what_the_drawing_leaves_out_beside_the_path_of_the_file(c
     with_caption = circuits("export", "many.json", "--to", "svg", "--out", "many.svg", "--size", "column", "--caption")
     assert "Not drawn: " in with_caption.stdout
     assert with_caption.stderr == ""
+
+
+def test_a_run_is_read_and_its_drawing_composed_once(circuits, run, monkeypatch):
+    """Also where what it leaves out and a caption are printed."""
+    read, composed, n_read, n_composed = export.stored_at, drawing.compose_circuit, [], []
+    monkeypatch.setattr(export, "stored_at", lambda *given: n_read.append(1) or read(*given))
+    monkeypatch.setattr(drawing, "compose_circuit", lambda *given: n_composed.append(1) or composed(*given))
+    for more in ((), ("--caption",)):
+        n_read.clear()
+        n_composed.clear()
+        answer = circuits("export", run, "--to", "svg", "--out", "few.svg", "--top", "3", *more)
+        assert "Shown: 3 of 12 edges" in (answer.stdout if more else answer.stderr)
+        assert (len(n_read), len(n_composed)) == (1, 1)
+
+
+def test_circuits_side_by_side_say_what_they_leave_out(circuits, tiny, computed):
+    asked = [(*tiny.arguments, "--method", "eap", "--edges", n, "--json") for n in ("12", "10")]
+    first, other = (answer.json["run"] for answer in computed(*asked))
+    beside = ("export", first, "--to", "svg", "--beside", other)
+    answer = circuits(*beside, "--out", "few.svg", "--top", "3")
+    assert answer.stderr == "Shown: at most the 3 strongest lines of each circuit, and what others have of these.\n"
+    assert answer.stdout == "few.svg\n"
+    assert circuits(*beside, "--out", "all.svg").stderr == ""
 
 
 def test_export_says_nothing_of_what_it_draws_whole(circuits, run):

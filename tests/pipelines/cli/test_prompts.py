@@ -12,7 +12,7 @@ import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from circuits.data.records import FORMATS, entries_of
-from circuits.evaluation.first_tokens import FirstToken
+from circuits.evaluation.first_tokens import FirstToken, Said
 from circuits.model.load import load_model
 from circuits.tasks import IMAGE_TASKS, TASKS
 from pipelines.prompts import check
@@ -123,7 +123,7 @@ def test_answers_that_some_prompts_hold_and_others_do_not_are_doubted(
 def test_weights_are_not_loaded_for_a_file_without_a_good_line(
     circuits: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(check, "load_model", lambda _: pytest.fail("weights are loaded"))
+    monkeypatch.setattr(check, "load_for_reading", lambda _: pytest.fail("weights are loaded"))
     found = checked(circuits, write(tmp_path / "own.jsonl", pair("David", "Zebra")), code=2)
     assert (found["model"], found["prompts"], {fault["line"] for fault in found["bad_lines"]}) == ("reference", [], {1})
 
@@ -220,7 +220,8 @@ def test_an_answer_without_its_space_is_noticed_once(
     GPT2LMHeadModel(config).save_pretrained(tmp_path / "model")
     tokenizer.save_pretrained(tmp_path / "model")
     (spaced,) = tokenizer(" are")["input_ids"]
-    monkeypatch.setattr(check, "first_tokens", lambda _, prompts: [FirstToken(spaced, 0.5, False) for _ in prompts])
+    one = FirstToken(spaced, 0.5, False)
+    monkeypatch.setattr(check, "first_tokens", lambda _, prompts: [Said(one, one) for _ in prompts])
     sides = {"clean": "The keys near the table,", "corrupt": "The key near the table,"}
     path = write(tmp_path / "own.jsonl", sides | {"answers": ["are"]})
     answer = circuits("prompts", "check", path, "--model", tmp_path / "model", "--json")

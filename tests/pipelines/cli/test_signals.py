@@ -14,6 +14,8 @@ from typing import Any
 import psutil
 import pytest
 
+from pipelines.cli import errors
+
 WAIT_S = 120
 
 
@@ -24,6 +26,23 @@ def begun(spawn: Callable[..., Any], tiny: Any, *more: str) -> Any:
         if ": measure " in line:
             return process
     raise AssertionError(process.communicate())
+
+
+def test_the_command_that_continues_is_the_one_that_was_given(circuits: Callable[..., Any], monkeypatch: Any):
+    """Also where its settings have other names: `--noise-at` is a setting of the ablation."""
+
+    def interrupt(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    said: list[str] = []
+    monkeypatch.setattr("pipelines.engine.execute.execute", interrupt)
+    monkeypatch.setattr(errors, "_interrupted", said.append)
+    typed = ["trace", "ioi", "--noise-at", "S1", "--prompts=4", "--name", "a-b"]
+    circuits(*typed, "--runs", "my runs")
+    (line,) = said
+    assert line.endswith(
+        " jobs are kept. Continue with: circuits trace ioi --noise-at S1 --prompts=4 --name a-b --runs 'my runs'"
+    )
 
 
 def require_continues(circuits: Callable[..., Any], stderr: str) -> None:

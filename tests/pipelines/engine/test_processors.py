@@ -6,7 +6,9 @@ import os
 
 import psutil
 import pytest
+import torch
 
+from pipelines.engine import processors
 from pipelines.engine.processors import free_processors, processors_now, said
 
 
@@ -35,3 +37,13 @@ def test_the_load_of_now_decides(monkeypatch):
     assert said(*processors_now()) == "1 at a time, as other work keeps 2 of 3 processors busy"
     monkeypatch.setattr(psutil, "getloadavg", lambda: (0.1, 9.0, 9.0))
     assert said(*processors_now()) == "3 at a time"
+
+
+def test_what_is_computed_here_has_as_many_threads_as_there_are_free_processors(monkeypatch):
+    monkeypatch.setattr(processors, "processors_now", lambda: (3, 8))
+    before = torch.get_num_threads()
+    try:
+        processors.use_free_processors()
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)

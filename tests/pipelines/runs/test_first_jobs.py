@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from circuits.data.images import Picture
 from circuits.data.prompts import Prompt, PromptSet
+from circuits.model import processors
 from circuits.model.load import load_model
 from circuits.model.steps import watched_by
 from pipelines.engine.result_file import Result
+from pipelines.runs import stages
 from pipelines.runs.codec import prompts_from, prompts_result, prompts_slice
 from pipelines.runs.first_jobs import prompts_per_job
 from pipelines.runs.stages import build_prompts, prompts_for
@@ -60,6 +65,22 @@ def test_how_many_of_the_prompts_are_made_is_told():
         prompts_for({"task": "ioi", "n": 200, "seed": 0, "corruption": "flip"}, load_model("reference"))
     assert notes.shares == pytest.approx([share / 100 for share in range(1, 101)])
     assert not notes.kept
+
+
+def test_the_tokenizer_and_a_file_of_prompts_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Before weights are loaded, to refuse what they cannot take; and then the same are used."""
+    file, n_read, n_opened = tmp_path / "mine.jsonl", [], []
+    file.write_text(json.dumps({"clean": "a book", "corrupt": "a drink", "answers": [" to"]}))
+    whole, opened = stages.read_prompts, processors._read_tokenizer
+    monkeypatch.setattr(stages, "read_prompts", lambda *of, **how: n_read.append(1) or whole(*of, **how))
+    monkeypatch.setattr(processors, "_read_tokenizer", lambda source: n_opened.append(1) or opened(source))
+    settings = {"file": "its hash", "path": str(file), "name": "mine", "n": 1, "model_at": "reference"}
+    assert prompts_from(build_prompts(settings, {}, lambda: load_model("reference"))).prompts[0].answers
+    assert (len(n_read), len(n_opened)) == (1, 1)
+    # A model that is there already has a tokenizer of its own: prompts are read by that one.
+    model = load_model("reference")
+    assert prompts_from(build_prompts(settings, {}, lambda: model)).prompts[0].answers
+    assert (len(n_read), len(n_opened)) == (3, 3)
 
 
 def test_of_a_slice_only_its_own_prompts_are_made():

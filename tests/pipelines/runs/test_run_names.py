@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from pipelines import compare, discover, export, trace
 from pipelines.discover import plan as discover_plan
 from pipelines.discover.settings import DiscoverSettings
 from pipelines.engine.execution import Execution
@@ -177,3 +178,18 @@ def test_python_gives_names_too(tiny: Any, tmp_path: Path):
     run = discover(**tiny.settings(method="eap", edges=20, name="my-ioi", out=tmp_path))
     assert run.name == "my-ioi"
     assert open_run("my-ioi", out=tmp_path).circuit == run.circuit
+
+
+def test_prompts_of_a_file_are_called_by_the_name_that_the_run_was_given(tiny: Any, tmp_path: Path):
+    """In its summary, its drawing, its page and its comparisons; those of a task keep the name of the task."""
+    store = tmp_path / "runs"
+    named, plain = (discover(**tiny.settings(edges=20, method="eap", out=store, name=name)) for name in ("mine", None))
+    traced = trace(**tiny.settings(out=store, name="seen", ablation="corrupt"))
+    file = tiny.prompts.stem
+    assert [run.circuit.label for run in (named, plain, traced)] == ["mine", file, "seen"]
+    assert [run.summary["task"] for run in (named, plain, traced)] == ["mine", file, "seen"]
+    found = compare(named, plain, overlap_only=True, out=store)
+    assert list(found.summary["runs"]) == list(found.comparison.labels) == ["mine", file]
+    assert b">mine<" in export(named, "svg")
+    assert '"title":"mine"' in export(named, "html").decode().replace('": "', '":"')
+    assert DiscoverSettings(task="ioi", name="own").called("ioi") == "ioi"
