@@ -19,7 +19,7 @@ import pytest
 
 from circuits.data.prompts import Prompt, PromptSet
 from circuits.methods import METHODS
-from tests.fonts import cut_once
+from tests.fonts import cut_once, measured_once, one_pdf_of_each_kind
 
 ROOT = Path(__file__).parent.parent
 SAMPLES = Path(os.environ.get("CIRCUITS_SAMPLE_MODELS", ROOT.parent / "shared" / "models"))
@@ -171,6 +171,26 @@ def family_model() -> Callable[[str], Any]:
 def shared_fonts() -> Iterator[None]:
     """PDF figures embed one subset of each font, cut once."""
     with cut_once():
+        yield
+
+
+@pytest.fixture(scope="session")
+def _kinds_of_pdfs() -> set[Any]:
+    """The functions whose figures commands have written as PDF."""
+    return set()
+
+
+@pytest.fixture(scope="module")
+def few_pdfs(_kinds_of_pdfs: set[Any]) -> Iterator[None]:
+    """Commands write one PDF of each kind of figure in full in a session; what the others say of themselves is there."""
+    with one_pdf_of_each_kind(_kinds_of_pdfs):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _fonts_measured() -> Iterator[None]:
+    """EPS figures say how large the characters of their font are, measured once."""
+    with measured_once():
         yield
 
 
