@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -152,6 +152,16 @@ def random_prompts(
     return PromptSet("random", tuple(prompts))
 
 
+def mostly_slow(cases: Iterable[Any], fast: Container[Any]) -> list[Any]:
+    """Cases of a test, of which those that are not in `fast` go with the slow tests."""
+    return [case if case in fast else slow_case(case) for case in cases]
+
+
+def slow_case(case: Any) -> Any:
+    """A case that goes with the slow tests: the others show what it shows, on something smaller or alike."""
+    return pytest.param(*(case if isinstance(case, tuple) else (case,)), marks=pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def family_model() -> Callable[[str], Any]:
     """`family_model("llama")`: a loaded tiny random model, built once."""
@@ -182,7 +192,7 @@ def _kinds_of_pdfs() -> set[Any]:
 
 @pytest.fixture(scope="module")
 def few_pdfs(_kinds_of_pdfs: set[Any]) -> Iterator[None]:
-    """Commands write one PDF of each kind of figure in full in a session; what the others say of themselves is there."""
+    """Commands write one PDF of each kind of figure in full in a session, and of the others what they say of themselves."""
     with one_pdf_of_each_kind(_kinds_of_pdfs):
         yield
 

@@ -359,10 +359,10 @@ def test_an_interrupted_trace_says_how_to_go_on_and_does(circuits: Command, tmp_
         raise KeyboardInterrupt
 
     monkeypatch.setattr("pipelines.engine.execute.execute", interrupted)
+    about = {"prompts": 2, "prompts_per_job": 1, "settings": {"kinds": ["mlp"]}}
     with pytest.raises(
         KeyboardInterrupt, match=r"interrupted; 3 of 6 jobs are kept.*circuits trace scene-objects"
     ) as caught:
-        about = {"prompts": 2, "prompts_per_job": 1, "settings": {"kinds": ["mlp"]}}
         trace("scene-objects", model="reference-vlm", **about, out=tmp_path / "runs")
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
