@@ -192,7 +192,7 @@ def _kinds_of_pdfs() -> set[Any]:
 
 @pytest.fixture(scope="module")
 def few_pdfs(_kinds_of_pdfs: set[Any]) -> Iterator[None]:
-    """Commands write one PDF of each kind of figure in full in a session, and of the others what they say of themselves."""
+    """Of the PDFs that commands write, the first of each kind of figure is written in full."""
     with one_pdf_of_each_kind(_kinds_of_pdfs):
         yield
 
