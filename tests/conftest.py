@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ import pytest
 
 from circuits.data.prompts import Prompt, PromptSet
 from circuits.methods import METHODS
-from tests.fonts import cut_once
+from tests.fonts import cut_once, measured_once, one_pdf_of_each_kind
 
 ROOT = Path(__file__).parent.parent
 SAMPLES = Path(os.environ.get("CIRCUITS_SAMPLE_MODELS", ROOT.parent / "shared" / "models"))
@@ -152,6 +152,16 @@ def random_prompts(
     return PromptSet("random", tuple(prompts))
 
 
+def mostly_slow(cases: Iterable[Any], fast: Container[Any]) -> list[Any]:
+    """Cases of a test, of which those that are not in `fast` go with the slow tests."""
+    return [case if case in fast else slow_case(case) for case in cases]
+
+
+def slow_case(case: Any) -> Any:
+    """A case that goes with the slow tests: the others show what it shows, on something smaller or alike."""
+    return pytest.param(*(case if isinstance(case, tuple) else (case,)), marks=pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def family_model() -> Callable[[str], Any]:
     """`family_model("llama")`: a loaded tiny random model, built once."""
@@ -171,6 +181,26 @@ def family_model() -> Callable[[str], Any]:
 def shared_fonts() -> Iterator[None]:
     """PDF figures embed one subset of each font, cut once."""
     with cut_once():
+        yield
+
+
+@pytest.fixture(scope="session")
+def _kinds_of_pdfs() -> set[Any]:
+    """The functions whose figures commands have written as PDF."""
+    return set()
+
+
+@pytest.fixture(scope="module")
+def few_pdfs(_kinds_of_pdfs: set[Any]) -> Iterator[None]:
+    """Of the PDFs that commands write, the first of each kind of figure is written in full."""
+    with one_pdf_of_each_kind(_kinds_of_pdfs):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _fonts_measured() -> Iterator[None]:
+    """EPS figures say how large the characters of their font are, measured once."""
+    with measured_once():
         yield
 
 

@@ -1,4 +1,4 @@
-"""PDF figures whose fonts are cut once: for tests of what commands write, in this process or in one of their own."""
+"""Figures whose fonts are read once, and PDFs of each kind of figure drawn once: for tests of what commands write."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from contextlib import contextmanager, nullcontext
 from functools import cache
 from io import BytesIO
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import pytest
 
@@ -48,4 +49,57 @@ def cut_once() -> Iterator[None]:
         if hasattr(backend, "SubsetResults"):  # glyphs by their number; before, by their character
             patch.setattr(backend, "get_glyphs_subset", shared)
             patch.setattr(backend, "font_as_file", kept)
+        yield
+
+
+@contextmanager
+def measured_once() -> Iterator[None]:
+    """Within, the box around all characters of a font, which is the same in every EPS file, is measured once."""
+    from matplotlib.backends import backend_ps
+
+    measure, boxes = getattr(backend_ps, "_bounds", None), {}
+
+    def measured(font: Any) -> Any:
+        file = font.reader.file.name
+        if file not in boxes:
+            boxes[file] = measure(font)
+        return boxes[file]
+
+    with pytest.MonkeyPatch.context() as patch:
+        if measure is not None:
+            patch.setattr(backend_ps, "_bounds", measured)
+        yield
+
+
+@contextmanager
+def one_pdf_of_each_kind(written: set[Any]) -> Iterator[None]:
+    """Within, the first figure that a function draws is written as PDF in full, and later ones of it as a blank page
+    that says of itself what they would say: most are there as SVG as well, which costs less.
+
+    written  the functions whose figures have been, to which those of now are added
+    """
+    from matplotlib.figure import Figure
+
+    from graphs.figures import canvas
+
+    draw_figure, save = canvas._drawn, Figure.savefig
+    drawn_by: WeakKeyDictionary[Figure, Any] = WeakKeyDictionary()
+
+    def drawn(draw: Any) -> Figure:
+        figure = draw_figure(draw)
+        drawn_by[figure] = draw.func
+        return figure
+
+    def saved(figure: Figure, stream: Any, **settings: Any) -> None:
+        kind = drawn_by.get(figure)
+        if settings["format"] != "pdf" or kind not in written:
+            save(figure, stream, **settings)
+        else:
+            save(Figure((1, 1)), stream, **settings)
+        if settings["format"] == "pdf":
+            written.add(kind)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(canvas, "_drawn", drawn)
+        patch.setattr(Figure, "savefig", saved)
         yield

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.text import Text
 
 DrawingFormat = Literal["pdf", "svg", "png", "eps"]
 
@@ -113,11 +114,15 @@ def figure_bytes(
 def _without_marks_of_bytes(figure: Figure) -> None:
     """Take the mark of the order of bytes out of all texts, as names copied from files have it: it has no shape, and
     matplotlib's PDF and PostScript end at it."""
-    from matplotlib.text import Text
+    for text in texts_of(figure):
+        if "\ufeff" in text.get_text():
+            text.set_text(text.get_text().replace("\ufeff", ""))
 
-    for text in figure.findobj(lambda artist: isinstance(artist, Text) and "\ufeff" in artist.get_text()):
-        assert isinstance(text, Text)
-        text.set_text(text.get_text().replace("\ufeff", ""))
+
+def texts_of(figure: Figure) -> list[Text]:
+    """All that is written on a figure. The axes of figures for papers have no ticks and no titles: to look through all
+    artists (`findobj`) would make them first, which takes longer than the rest."""
+    return [*figure.texts, *(text for axes in figure.axes for text in axes.texts)]
 
 
 @contextmanager

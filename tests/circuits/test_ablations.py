@@ -17,7 +17,7 @@ from circuits.model.batches import batches
 from circuits.model.bridge import _bridge
 from circuits.model.load import load_model
 from tests.circuits.hand_models import QUESTION, detector_prompts, write_averager, write_detector
-from tests.conftest import random_module, random_prompts
+from tests.conftest import random_module, random_prompts, slow_case
 
 LOGIT_DIFFERENCE = METRICS["logit-difference"]
 FAMILIES = ("gpt2", "llama", "neox", "qwen3")
@@ -128,7 +128,7 @@ def test_patching_a_component_is_putting_its_ablated_value_into_the_bridge(famil
     assert np.abs(scores.per_prompt).max(axis=(0, 1)).min() > 1e-3
 
 
-@pytest.mark.parametrize("family", ["gpt2", "neox", "opt", "qwen2", "llama"])
+@pytest.mark.parametrize("family", ["gpt2", "neox", "llama", *map(slow_case, ["opt", "qwen2"])])
 def test_zero_and_folded_zero_are_those_of_raw_and_of_processed_weights(family, family_model):
     """TransformerLens folds the norms, centers what is written, and moves value biases into the attention's output."""
     model, prompts = family_model(family), random_prompts(2, shared_prefix=3)

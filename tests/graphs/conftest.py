@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -35,17 +36,40 @@ def provenance(**changes: Any) -> Provenance:
     return Provenance(**{**known, **changes})
 
 
+# Runs each piece of code that it is given, a line of JSON, and gives what that prints as a line of JSON.
+_ELSEWHERE = """
+import contextlib, io, json, sys
+for line in sys.stdin:
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(json.loads(line), {})
+    print(json.dumps(printed.getvalue()), flush=True)
+"""
+
+
+@pytest.fixture(scope="session")
+def _elsewhere() -> Iterator[subprocess.Popen[str]]:
+    """A process whose sets are ordered otherwise."""
+    environment = os.environ | {"PYTHONHASHSEED": "1", "PYTHONPATH": str(ROOT)}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", _ELSEWHERE], **pipes, text=True, cwd=ROOT, env=environment) as process:
+        yield process
+
+
 @pytest.fixture
-def printed_here_and_elsewhere(capfd: pytest.CaptureFixture[str]) -> Callable[[str], list[str]]:
+def printed_here_and_elsewhere(
+    capfd: pytest.CaptureFixture[str], _elsewhere: subprocess.Popen[str]
+) -> Callable[[str], list[str]]:
     """`printed_here_and_elsewhere(code)`: what it prints here, and in a process whose sets are ordered otherwise."""
 
     def run(code: str) -> list[str]:
         exec(code, {})
         here = capfd.readouterr().out
-        environment = os.environ | {"PYTHONHASHSEED": "1", "PYTHONPATH": str(ROOT)}
-        command = [sys.executable, "-c", code]
-        elsewhere = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT, env=environment)
-        return [here, elsewhere.stdout]
+        assert _elsewhere.stdin is not None
+        assert _elsewhere.stdout is not None
+        _elsewhere.stdin.write(json.dumps(code) + "\n")
+        _elsewhere.stdin.flush()
+        return [here, json.loads(_elsewhere.stdout.readline())]
 
     return run
 

@@ -48,7 +48,7 @@ from circuits.model.load import load_model
 from circuits.scores import ComponentScores, EdgeScores, Provenance
 from tests.circuits.hand_models import QUESTION, write_detector
 from tests.circuits.test_masks import WIRINGS
-from tests.conftest import random_prompts
+from tests.conftest import mostly_slow, random_prompts
 
 LOGIT_DIFFERENCE = METRICS["logit-difference"]
 # input, a0.h0, m0; into q, k, v, m0 and logits: eight edges.
@@ -195,9 +195,16 @@ def recorded_layers(monkeypatch, name):
     return calls
 
 
-@pytest.mark.parametrize("family", ["gpt2", "llama", "neox", "qwen3"])
-@pytest.mark.parametrize("ablation", [Corrupt(), Zero()], ids=["corrupt", "zero"])
-@pytest.mark.parametrize("of_model", [False, True], ids=["circuit", "model"])
+@pytest.mark.parametrize(
+    ("family", "ablation", "of_model"),
+    mostly_slow(
+        itertools.product(["gpt2", "llama", "neox", "qwen3"], [Corrupt(), Zero()], [False, True]),
+        [
+            *itertools.product(["gpt2"], [Corrupt(), Zero()], [False, True]),
+            *(("llama", Corrupt(), False), ("neox", Zero(), True), ("qwen3", Corrupt(), True)),
+        ],
+    ),
+)
 def test_knock_outs_resumed_at_their_layer_equal_the_whole_run(family, ablation, of_model, family_model, monkeypatch):
     monkeypatch.setattr("circuits.model.lengths._TOKENS_PER_PASS", 0)  # then there are two batches, of two lengths
     model, prompts = family_model(family), random_prompts(3, shared_prefix=2)

@@ -11,7 +11,7 @@ from circuits.methods import ActivationPatching
 from circuits.metrics import METRICS
 from circuits.model.load import load_model
 from tests.circuits.hand_models import QUESTION, write_detector
-from tests.conftest import FAMILIES, MORE_FAMILIES, random_prompts
+from tests.conftest import FAMILIES, MORE_FAMILIES, mostly_slow, random_prompts
 
 LOGIT_DIFFERENCE = METRICS["logit-difference"]
 _HOOKS = {"head": "attn.hook_z", "attention": "hook_attn_out", "mlp": "hook_mlp_out", "residual": "hook_resid_pre"}
@@ -67,7 +67,7 @@ IN_EVERY_WAY = ("gpt2", "llama", "gemma2")
 @pytest.mark.parametrize(
     ("family", "at", "shared_prefix"),
     [(family, "positions", 2) for family in FAMILIES + MORE_FAMILIES]
-    + [(family, "all", 0) for family in FAMILIES]
+    + mostly_slow([(family, "all", 0) for family in FAMILIES], [(family, "all", 0) for family in IN_EVERY_WAY])
     + [(family, *case) for family in IN_EVERY_WAY for case in (("all", 5), ("positions", 0))],
 )
 def test_resumed_and_stacked_patches_equal_whole_reruns(family, at, shared_prefix, family_model):
@@ -78,13 +78,13 @@ def test_resumed_and_stacked_patches_equal_whole_reruns(family, at, shared_prefi
     checked = 0
     for column, component in enumerate(scores.components):
         for row, position in enumerate(scores.positions):
-            if component == scores.components[-1] or (at == "positions" and (3 * column + row) % 10):
-                continue  # the final stream has no bridge hook; one in ten positions is checked
+            if component == scores.components[-1] or (3 * column + row) % (10 if at == "positions" else 2):
+                continue  # the final stream has no bridge hook; one in ten positions, or every other part, is checked
             expected = reruns.effects(component, None if at == "all" else int(position))
             effects = scores.per_prompt[scores.measured[:, row, column], row, column]
             np.testing.assert_allclose(effects, expected, atol=1e-5 * size)
             checked += 1
-    assert checked > 15
+    assert checked >= 10
 
 
 @pytest.fixture(scope="module")

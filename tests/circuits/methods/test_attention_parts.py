@@ -18,19 +18,24 @@ from circuits.methods import ActivationPatching
 from circuits.metrics import METRICS
 from circuits.model.load import load_model
 from tests.circuits.hand_models import PROGRAMS
-from tests.conftest import random_prompts
+from tests.conftest import mostly_slow, random_prompts
 
 LOGIT_DIFFERENCE = METRICS["logit-difference"]
 PARTS = ("query", "key", "value", "pattern")
 HOOKS = {"query": "hook_q", "key": "hook_k", "value": "hook_v", "pattern": "hook_pattern", "head": "hook_z"}
 
 # Prefixes and directions are the same whatever the layers are made of: two families show all four combinations.
+FEW = [("gpt2", 0, "corrupt"), ("gpt2", 5, "restore"), ("llama", 5, "corrupt"), ("llama", 0, "restore")]
+FEW += [("neox", 5, "corrupt"), ("qwen3", 0, "restore"), ("mistral", 5, "corrupt")]
 every_case = pytest.mark.parametrize(
     ("family", "shared_prefix", "direction"),
-    [
-        *itertools.product(("gpt2", "llama"), (0, 5), ("corrupt", "restore")),
-        *((family, *case) for family in ("neox", "qwen3", "mistral") for case in ((5, "corrupt"), (0, "restore"))),
-    ],
+    mostly_slow(
+        [
+            *itertools.product(("gpt2", "llama"), (0, 5), ("corrupt", "restore")),
+            *((family, *case) for family in ("neox", "qwen3", "mistral") for case in ((5, "corrupt"), (0, "restore"))),
+        ],
+        FEW,
+    ),
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -26,7 +27,7 @@ from circuits.reference.vision import MODEL
 from circuits.scores import ComponentScores, Provenance
 from circuits.tasks.scene_objects import SceneObjects
 from tests.circuits.vision_models import MOVER, bright_questions, bright_vlm, image_pairs, random_vlm, tiny_vlm
-from tests.conftest import random_module, random_prompts
+from tests.conftest import mostly_slow, random_module, random_prompts, slow_case
 
 LOGIT_DIFFERENCE, PROBABILITY = METRICS["logit-difference"], METRICS["answer-probability"]
 FAMILIES = ("gpt2", "llama", "neox")
@@ -307,8 +308,13 @@ def test_the_trace_keeps_the_metric_of_clean_and_corrupt_runs(family, family_mod
 # Against the witness
 
 
-@pytest.mark.parametrize("at", ["all", "roles"])
-@pytest.mark.parametrize("family", [*FAMILIES, "vlm"])
+@pytest.mark.parametrize(
+    ("family", "at"),
+    mostly_slow(
+        itertools.product([*FAMILIES, "vlm"], ["all", "roles"]),
+        [("gpt2", "all"), ("gpt2", "roles"), ("llama", "roles"), ("neox", "all"), ("vlm", "roles")],
+    ),
+)
 def test_stacked_restorations_are_whole_reruns_of_the_plain_module(family, at, family_model):
     model, prompts = model_and_prompts(family, family_model)
     scores = CausalTracing(at=at, kinds=ALL_PARTS).score(model, prompts, metric=LOGIT_DIFFERENCE)
@@ -319,7 +325,11 @@ def test_stacked_restorations_are_whole_reruns_of_the_plain_module(family, at, f
 
 
 @pytest.mark.parametrize(
-    ("family", "window"), [("gpt2", 2), ("gpt2", 3), ("gpt2", 10), ("llama", 2), ("neox", 3), ("vlm", 2), ("vlm", 3)]
+    ("family", "window"),
+    [
+        *(("gpt2", 10), ("llama", 2), ("neox", 3), ("vlm", 2)),
+        *map(slow_case, [("gpt2", 2), ("gpt2", 3), ("vlm", 3)]),
+    ],
 )
 def test_windows_of_layers_are_whole_reruns_of_the_plain_module(family, window, family_model):
     model, prompts = model_and_prompts(family, family_model)
@@ -369,6 +379,7 @@ def test_a_window_of_one_layer_is_a_patch(family, family_model):
     assert max(checked) > 0.1
 
 
+@pytest.mark.slow
 def test_the_bundled_model_is_traced_as_whole_reruns_of_it():
     """Every kind of component at three of the roles, and windows under noise."""
     model = load_model("reference-vlm")
@@ -406,8 +417,9 @@ def subjects(n: int = 3) -> PromptSet:
     )
 
 
-@pytest.mark.parametrize("window", [1, 3])
-@every_family
+@pytest.mark.parametrize(
+    ("family", "window"), mostly_slow(itertools.product(FAMILIES, [1, 3]), [("gpt2", 3), ("llama", 1), ("neox", 3)])
+)
 def test_noise_at_the_subject_is_traced_as_whole_reruns_of_the_plain_module(family, window, family_model):
     model, prompts = family_model(family), subjects()
     scores = CausalTracing(kinds=ALL_PARTS, window=window).score(

@@ -22,7 +22,7 @@ from circuits.scores import ComponentScores, EdgeScores
 from pipelines.engine.result_file import Result, decode, encode
 from pipelines.runs.codec import prompts_from, prompts_meta, prompts_result
 from tests.circuits.vision_models import image_pairs, random_picture, tiny_vlm
-from tests.conftest import MEASURING, random_prompts
+from tests.conftest import MEASURING, random_prompts, slow_case
 
 LOGIT_DIFFERENCE = METRICS["logit-difference"]
 HOOKS = {"head": "attn.hook_z", "attention": "hook_attn_out", "mlp": "hook_mlp_out", "residual": "hook_resid_pre"}
@@ -170,10 +170,12 @@ def test_the_probability_of_several_answers_is_their_sum():
         assert probability > 1e-3
 
 
-@pytest.mark.parametrize("at", ["all", "roles"])
-@pytest.mark.parametrize("build", [("llama",), ("qwen2",)], ids="-".join)
-def test_patches_equal_whole_reruns(at, build):
-    model, prompts = tiny_vlm(*build), mixed()[::2]
+@pytest.mark.parametrize(
+    ("family", "at"),
+    [("llama", "roles"), ("qwen2", "all"), *map(slow_case, [("llama", "all"), ("qwen2", "roles")])],
+)
+def test_patches_equal_whole_reruns(family, at):
+    model, prompts = tiny_vlm(family), mixed()[::2]
     scores = ActivationPatching(at=at).score(model, prompts, metric=LOGIT_DIFFERENCE)
     clean = [own_metric(model, prompt) for prompt in prompts]
     caches = [corrupt_values(model, prompt) for prompt in prompts]

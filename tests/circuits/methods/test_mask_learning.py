@@ -21,7 +21,7 @@ from circuits.metrics import METRICS
 from circuits.model.load import load_model
 from circuits.tasks import TASKS
 from tests.circuits.hand_models import QUESTION, write_detector
-from tests.conftest import random_prompts
+from tests.conftest import random_prompts, slow_case
 
 LOGIT_DIFFERENCE = METRICS["logit-difference"]
 
@@ -57,7 +57,7 @@ def test_scores_of_top_k_rise_with_the_logit_within_0_and_1():
     assert 0 < scores.min() < scores.max() < 1
 
 
-@pytest.mark.parametrize("temperature", [0.3, 0.67])
+@pytest.mark.parametrize("temperature", [slow_case(0.3), 0.67])
 def test_expected_gates_are_those_of_drawn_gates(temperature):
     """Over 20,000 draws, a mean of numbers between 0 and 1 has a standard error of at most 0.0035."""
     logits, generator = torch.linspace(-4, 4, 9), torch.Generator().manual_seed(0)
@@ -75,8 +75,14 @@ def test_expected_gates_are_a_half_where_the_logit_is_0_and_stay_within_0_and_1(
     assert 0 < scores[0] < scores[2] < 1
 
 
-@pytest.mark.parametrize("start", [None, "eap-ig"])
-@pytest.mark.parametrize("mask", ["top-k", "hard-concrete"])
+@pytest.mark.parametrize(
+    ("mask", "start"),
+    [
+        ("top-k", None),
+        ("hard-concrete", "eap-ig"),
+        *map(slow_case, [("top-k", "eap-ig"), ("hard-concrete", None)]),
+    ],
+)
 def test_the_hand_models_path_is_learned(mask, start, tmp_path):
     """Of 41 edges three carry everything. A density of 0.08 leaves room for three."""
     model = load_model(str(write_detector(tmp_path / "detector")))
@@ -117,7 +123,7 @@ def test_the_seed_decides_what_is_drawn(family_model):
     assert (first != other).any()
 
 
-@pytest.mark.parametrize("density", [0.05, pytest.param(0.2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("density", [0.05, slow_case(0.2)])
 def test_the_learned_circuit_is_as_dense_as_asked(density):
     """Within a fifth: gates open with a probability, and some are still undecided at the end."""
     model = load_model("reference")

@@ -15,6 +15,7 @@ from graphs.figures.layered.drawing import composed, drawing_bytes
 from graphs.figures.layered.routes import lead
 from graphs.figures.layered.settings import DrawingSettings
 from graphs.figures.sizes import LEAST_TEXT, SIZES, size_from
+from tests.conftest import slow_case
 
 SMALL = Wiring(n_layers=2, n_heads=2, n_kv_heads=2)
 SQUARE = Wiring(n_layers=12, n_heads=12, n_kv_heads=12)
@@ -75,17 +76,20 @@ def test_there_are_twenty_from_3_to_5000_edges(circuit_of):
     assert max(sizes) == 5000
 
 
-@pytest.mark.parametrize("case", range(len(CASES)))
-def test_labels_do_not_overlap_and_every_page_keeps_its_size(circuit_of, case):
+# Every circuit on one page, and with the slow tests on another one.
+ON_PAGES = [(case, list(PAGES)[case % len(PAGES)]) for case in range(len(CASES))]
+ON_OTHERS = [(case, list(PAGES)[(2 * case + 1) % len(PAGES)]) for case in range(len(CASES))]
+
+
+@pytest.mark.parametrize(("case", "page"), [*ON_PAGES, *map(slow_case, ON_OTHERS)])
+def test_labels_do_not_overlap_and_every_page_keeps_its_size(circuit_of, case, page):
     graph = circuit_of(case)
-    names = list(PAGES)
-    for page in {names[case % len(names)], names[(2 * case + 1) % len(names)]}:
-        composition = composed(graph, PAGES[page])
-        check_page(composition.draw(), PAGES[page].size)
-        said = " ".join(composition.sheet.words.footer)
-        assert graph.description in said
-        assert ("Shown: " in said) == (len(composition.scene.lines) < graph.n_edges)
-        assert len(composition.scene.lines) <= 150
+    composition = composed(graph, PAGES[page])
+    check_page(composition.draw(), PAGES[page].size)
+    said = " ".join(composition.sheet.words.footer)
+    assert graph.description in said
+    assert ("Shown: " in said) == (len(composition.scene.lines) < graph.n_edges)
+    assert len(composition.scene.lines) <= 150
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -94,8 +98,9 @@ def test_two_circuits_keep_their_page(circuit_of, page):
     check_page(composed(compare(a, b), PAGES[page]).draw(), PAGES[page].size)
 
 
-@pytest.mark.parametrize("kind", ["pdf", "svg", "png"])
-@pytest.mark.parametrize("case", [1, 7])
+@pytest.mark.parametrize(
+    ("case", "kind"), [(1, "pdf"), (1, "svg"), (1, "png"), (7, "svg"), *map(slow_case, [(7, "pdf"), (7, "png")])]
+)
 def test_files_are_byte_identical_twice(circuit_of, kind, case):
     graph = circuit_of(case)
     first, second = (sha256(drawing_bytes(graph, kind, PAGES["column"])).hexdigest() for _ in range(2))

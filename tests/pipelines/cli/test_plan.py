@@ -12,13 +12,13 @@ from pipelines.forecast import forecast, line
 from pipelines.forecast.probe import Speed
 
 Command = Callable[..., Any]
-INDUCTION = "task: induction\nprompts: 8\n"
+INDUCTION = "task: induction\nprompts: 4\n"
 FILES = {
     "estimate": ("discover", INDUCTION + "method: eap\nedges: 20\n"),
     "components": ("discover", INDUCTION + "method: activation-patching\nnodes: 4\n"),
     "held-out": ("discover", INDUCTION + "method: eap\nedges: 20\njudge_on: held-out\nprompts_per_job: 2\n"),
     "curve": ("discover", INDUCTION + "method: eap-ig\nsettings: {steps: 2}\nedges: 20\ncurve: true\nablation: mean\n"),
-    "trace": ("trace", INDUCTION),
+    "trace": ("trace", INDUCTION + "settings: {kinds: [mlp, head]}\n"),
     "paths": ("discover", INDUCTION + "method: path-patching\nnodes: 4\n"),
     "direct": ("discover", INDUCTION + "method: direct-effect\nnodes: 4\n"),
     "conductance": ("discover", INDUCTION + "method: ceap\nedges: 20\n"),

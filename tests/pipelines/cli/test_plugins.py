@@ -22,35 +22,43 @@ from circuits.methods.registry import METHODS
 from circuits.registry import OWN, Registry, subclass_of
 
 SOURCE = Path(__file__).parents[2] / "plugin"
+PACKAGE, PROJECT = SOURCE / "example_workbench", tomllib.loads((SOURCE / "pyproject.toml").read_text())
 ROOT = Path(__file__).parents[3]
 Command = Callable[..., Any]
 
 
-def install(folder: Path) -> Path:
-    """The example package, built into a wheel and installed into a folder, which is returned."""
-    wheel = _wheel(folder, SOURCE / "example_workbench", tomllib.loads((SOURCE / "pyproject.toml").read_text()))
-    site = folder / "site"
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", str(site)]
-    subprocess.run([*pip, str(wheel)], check=True)
-    return site
-
-
-def _wheel(folder: Path, package: Path, project: dict[str, Any]) -> Path:
-    """A wheel by hand: building one would fetch setuptools."""
+def content(package: Path, project: dict[str, Any]) -> dict[str, bytes]:
+    """What the example package is installed as: its modules, and what says who it is and what it adds."""
     name, version = project["project"]["name"].replace("-", "_"), project["project"]["version"]
     info = f"{name}-{version}.dist-info"
     groups = project["project"]["entry-points"]
     lines = [line for group, entries in groups.items() for line in (f"[{group}]", *_assigned(entries), "")]
-    content = {f"{package.name}/{path.name}": path.read_bytes() for path in sorted(package.glob("*.py"))}
-    content[f"{info}/METADATA"] = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode()
-    content[f"{info}/WHEEL"] = b"Wheel-Version: 1.0\nGenerator: by-hand\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-    content[f"{info}/entry_points.txt"] = "\n".join(lines).encode()
-    record = "".join(f"{file},sha256={_digest(data)},{len(data)}\n" for file, data in content.items())
-    path = folder / f"{name}-{version}-py3-none-any.whl"
-    with zipfile.ZipFile(path, "w") as archive:
-        for file, data in (content | {f"{info}/RECORD": f"{record}{info}/RECORD,,\n".encode()}).items():
+    files = {f"{package.name}/{path.name}": path.read_bytes() for path in sorted(package.glob("*.py"))}
+    files[f"{info}/METADATA"] = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode()
+    files[f"{info}/WHEEL"] = b"Wheel-Version: 1.0\nGenerator: by-hand\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    files[f"{info}/entry_points.txt"] = "\n".join(lines).encode()
+    record = "".join(f"{file},sha256={_digest(data)},{len(data)}\n" for file, data in files.items())
+    return files | {f"{info}/RECORD": f"{record}{info}/RECORD,,\n".encode()}
+
+
+def install(folder: Path) -> Path:
+    """The example package put into a folder as pip puts it there; the folder."""
+    site = folder / "site"
+    for file, data in content(PACKAGE, PROJECT).items():
+        (site / file).parent.mkdir(parents=True, exist_ok=True)
+        (site / file).write_bytes(data)
+    return site
+
+
+def install_by_pip(folder: Path) -> Path:
+    """The same by pip, from a wheel that is made by hand: building one would fetch setuptools."""
+    site, wheel = folder / "site", folder / f"{PACKAGE.name}-{PROJECT['project']['version']}-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for file, data in content(PACKAGE, PROJECT).items():
             archive.writestr(file, data)
-    return path
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", str(site)]
+    subprocess.run([*pip, str(wheel)], check=True)
+    return site
 
 
 def _assigned(entries: dict[str, str]) -> list[str]:
@@ -64,11 +72,12 @@ def _digest(data: bytes) -> str:
 USE = """
 import json, sys
 from pathlib import Path
+from matplotlib.figure import Figure
 from typer.testing import CliRunner
 from pipelines.cli.main import app
 from pipelines.engine.cluster import connect
 from pipelines.engine.execution import Execution
-from tests.fonts import cut_once
+from graphs.figures import canvas
 
 def circuits(*arguments):
     result = CliRunner().invoke(app, [str(argument) for argument in arguments])
@@ -89,7 +98,8 @@ if __name__ == "__main__":
         "profiles": json.loads(circuits("profiles", "--json"))["profiles"],
     }
     # One worker process runs all models, so that this one need not load torch too.
-    with connect(Execution(workers=1)) as client, cut_once():
+    canvas._drawn = lambda draw: Figure((1, 1))  # nobody looks at figures here
+    with connect(Execution(workers=1)) as client:
         worker = ["--scheduler", client.scheduler.address]
         told["ours"] = discovered(prompts, "--method", "eap", *worker, *given, *noisy)
         told["theirs"] = discovered(prompts, "--method", "doubled-eap", *worker, *given, *noisy)
@@ -118,6 +128,15 @@ def told(tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     ran = subprocess.run(command, check=False, cwd=folder, env=environment, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     return json.loads(ran.stdout) | {"folder": folder}
+
+
+@pytest.mark.slow
+def test_pip_installs_the_package_as_these_tests_do(tmp_path: Path):
+    by_hand = content(PACKAGE, PROJECT)
+    site = install_by_pip(tmp_path)
+    for file, data in by_hand.items():
+        if not file.endswith("RECORD"):
+            assert (site / file).read_bytes() == data
 
 
 def test_lists_say_which_package_each_comes_from(told: dict[str, Any]):

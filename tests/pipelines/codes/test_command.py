@@ -21,7 +21,7 @@ from pipelines.discover.run import DiscoverRun
 from tests.pipelines.paper_checks import papers_of
 
 Command = Callable[..., Any]
-FEW = {"trials": 3, "epochs": 60, "features": 40}
+FEW = {"trials": 3, "epochs": 20, "features": 40}
 
 
 @pytest.fixture(scope="module")

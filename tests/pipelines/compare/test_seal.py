@@ -14,10 +14,10 @@ from pipelines import caption, draw, export, report_reuse, write_report
 
 
 @pytest.fixture
-def comparison(circuits: Callable[..., Any], computed: Callable[..., Any], tiny: Any) -> Path:
+def comparison(computed: Callable[..., Any], tiny: Any) -> Path:
     commands = [(*tiny.arguments, "--method", "eap", "--edges", n, "--json") for n in ("9", "12")]
     runs = [answer.json["run"] for answer in computed(*commands)]
-    return Path(circuits("compare", *runs, "--json").json["folder"])
+    return Path(computed(*commands, ("compare", *runs, "--json"))[-1].json["folder"])
 
 
 def test_every_file_of_a_comparison_has_its_hash(comparison: Path):

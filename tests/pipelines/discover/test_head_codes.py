@@ -27,7 +27,7 @@ from pipelines.runs.failure import failure_in
 
 Command = Callable[..., Any]
 # The tiny model does no task; a few epochs are enough to test how runs are kept.
-FEW = {"least_accuracy": 0, "epochs": 15, "trials": 3, "features": 12, "sae_prompts": 4}
+FEW = {"least_accuracy": 0, "epochs": 4, "trials": 3, "features": 12, "sae_prompts": 4}
 FEW_OPTIONS = [part for name, value in FEW.items() for part in ("--set", f"{name}={value}")]
 
 

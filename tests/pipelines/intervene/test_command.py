@@ -19,10 +19,11 @@ from circuits.injection.settings import Injection
 from circuits.model.load import load_model
 from circuits.tasks import IMAGE_TASKS
 from pipelines import discover, intervene, open_run, trace
+from pipelines.trace import files
 
 Command = Callable[..., Any]
-SMALL = {"questions": 15, "validation": 10}
-ASKED = ("--questions", "15", "--validation", "10")
+SMALL = {"questions": 8, "validation": 6}
+ASKED = ("--questions", "8", "--validation", "6")
 TRACES = "scene-objects-reference-vlm-trace-*"
 
 
@@ -30,10 +31,12 @@ TRACES = "scene-objects-reference-vlm-trace-*"
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with a trace of scenes, one of text, one without attention outputs, and a circuit."""
     folder = tmp_path_factory.mktemp("runs")
-    trace("scene-objects", model="reference-vlm", prompts=6, out=folder)
     about = {"prompts": 2, "out": folder}
-    trace("ioi", noise_at="S1", **about)
-    trace("scene-objects", model="reference-vlm", settings={"kinds": ["residual", "mlp"]}, **about)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(files, "figures_of", lambda *_: {})  # nobody looks at these
+        trace("scene-objects", model="reference-vlm", prompts=4, out=folder)
+        trace("ioi", noise_at="S1", settings={"kinds": ["attention", "mlp"]}, **about)
+        trace("scene-objects", model="reference-vlm", settings={"kinds": ["residual", "mlp"]}, **about)
     discover("ioi", edges=40, **about)
     return folder
 
@@ -59,7 +62,7 @@ def test_answers_are_those_of_the_model_itself_under_the_injection_that_is_kept(
     assert (injection.attention.strength, injection.mlp.strength) == (3, 1)
     model = load_model("reference-vlm")
     # The seed of the test questions is the trace's plus 2,000.
-    questions = IMAGE_TASKS["scene-objects"]().questions(n=30, seed=2000, negatives="adversarial")
+    questions = IMAGE_TASKS["scene-objects"]().questions(n=16, seed=2000, negatives="adversarial")
     prompts = image_prompts("test", questions, model.vision)
     own = answers(model, prompts, {"plain": None, "iri": lambda: injection_tap(injection)})
     rows = {(row["variant"], row["negatives"]): row for row in report["rows"]}
@@ -76,7 +79,7 @@ def test_every_variant_is_judged_on_every_sort_of_negatives(circuits: Command, r
     assert {"plain", "iri", "vhr", "threshold"} <= variants
     assert {row["negatives"] for row in report["rows"]} == {"random", "popular", "adversarial"}
     assert len(report["rows"]) == 3 * len(variants)
-    assert all(row["n"] == 30 for row in report["rows"])
+    assert all(row["n"] == 16 for row in report["rows"])
     assert all(row["difference"] == 0 for row in report["rows"] if row["variant"] == "plain")
     grid = np.array(report["settings"]["validation_accuracy"])
     tried = report["settings"]["strengths_tried"]

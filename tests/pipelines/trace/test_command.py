@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -30,7 +31,7 @@ from tests.pipelines.paper_checks import papers_of
 
 Command = Callable[..., Any]
 VLM = ("--model", "reference-vlm")
-N_PROMPTS = 8
+N_PROMPTS = 5
 # Where it does not matter what is traced: a third of the components.
 ONE_KIND = ("--set", "kinds=[mlp]")
 
@@ -39,8 +40,8 @@ ONE_KIND = ("--set", "kinds=[mlp]")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with two traces of scenes and one of text."""
     folder = tmp_path_factory.mktemp("runs")
-    about = {"prompts": N_PROMPTS, "prompts_per_job": 5, "out": folder}
-    trace("scene-objects", model="reference-vlm", draw_images=1, **about)
+    about = {"prompts": N_PROMPTS, "prompts_per_job": 3, "out": folder}
+    trace("scene-objects", model="reference-vlm", **about)
     trace("scene-objects", model="reference-vlm", ablation="corrupt", **about)
     trace("ioi", noise_at="S1", settings={"kinds": ["attention", "mlp", "head"], "samples": 2}, **about)
     return folder
@@ -91,7 +92,7 @@ def test_every_token_category_is_there_and_the_final_state_of_the_last_token_is_
 
 def test_figures_and_tables_are_left_beside_the_run(noisy: Path):
     names = {path.name for path in noisy.iterdir()}
-    figures = {f"{name}.{kind}" for name in ("trace", "depth", "patches-0") for kind in ("pdf", "svg")}
+    figures = {f"{name}.{kind}" for name in ("trace", "depth") for kind in ("pdf", "svg")}
     assert figures | {"trace.json", "trace.csv", "graph.json", "summary.json", "trace.npz"} <= names
     assert "object-visual" in (noisy / "trace.svg").read_text()
     assert "last token" in (noisy / "depth.svg").read_text()
@@ -121,9 +122,7 @@ def test_the_same_command_again_computes_nothing_and_prints_one_object(circuits:
         "--prompts",
         str(N_PROMPTS),
         "--prompts-per-job",
-        "5",
-        "--draw-images",
-        "1",
+        "3",
         "--runs",
         str(store),
         "--json",
@@ -164,8 +163,11 @@ def test_a_trace_is_compared_with_itself_without_difference(circuits: Command, n
 
 
 def test_a_trace_and_a_circuit_of_heads_are_compared_by_layer(circuits: Command, store: Path, noisy: Path):
-    asked = ("discover", "scene-objects", *VLM, "--prompts", "8", "--edges", "60", "--runs", str(store), "--json")
-    circuit = circuits(*asked).json["folder"]
+    asked = ("discover", "scene-objects", *VLM, "--prompts", "4", "--edges", "60", "--runs", str(store), "--json")
+    summary = circuits(*asked).json
+    assert summary["task"] == "scene-objects"
+    assert summary["circuit"]["of_edges"] == 1108
+    circuit = summary["folder"]
     comparison = circuits("compare", str(noisy), circuit, "--out", "layers", "--json").json
     layers = {f"a{head.layer}" for head in open_run(circuit).circuit.heads}
     assert comparison["heads_b"] == len(layers)
@@ -187,7 +189,7 @@ def test_text_is_traced_with_noise_on_a_role_and_single_heads(store: Path):
 
 
 def test_one_prompt_is_traced_without_intervals(circuits: Command):
-    asked = ("trace", "ioi", "--prompts", "1")
+    asked = ("trace", "ioi", *ONE_KIND, "--prompts", "1")
     summary = circuits(*asked, "--json").json
     assert summary["metric"]["gap"] > 0
     assert summary["metric"]["gap_interval"] is None
@@ -259,9 +261,9 @@ def scene_folder(folder: Path, n: int = 8) -> tuple[Path, Path, list[Scene]]:
 
 def test_real_images_are_asked_about_by_their_annotations(circuits: Command, tmp_path: Path):
     images, annotations, _ = scene_folder(tmp_path)
-    asked = about(images, annotations, 4)
+    asked = about(images, annotations, 2)
     summary = circuits(*asked, "--json").json
-    assert summary["n_prompts"] == 4
+    assert summary["n_prompts"] == 2
     assert summary["accuracy"] >= 0.8
     written = json.loads((Path(summary["folder"]) / "trace.json").read_text())
     assert {row["place"] for row in written["rows"]} == set(CATEGORIES)
@@ -271,11 +273,11 @@ def test_real_images_are_asked_about_by_their_annotations(circuits: Command, tmp
     annotated = json.loads(annotations.read_text())
     assert picture.name in {image["file_name"] for image in annotated["images"]}
     # Other pixels are other prompts, if the image is asked about at all.
-    assert circuits(*asked[:-1], "6", "--json").json["jobs"]["computed"] > 0
+    assert circuits(*asked[:-1], "3", "--json").json["jobs"]["computed"] > 0
 
 
 def test_questions_of_pope_get_their_regions_from_annotations(circuits: Command, tmp_path: Path):
-    images, annotations, scenes = scene_folder(tmp_path, 4)
+    images, annotations, scenes = scene_folder(tmp_path, 2)
     lines = []
     for number, scene in enumerate(scenes):
         for kind, label in ((scene.kinds[0], "yes"), ("white star", "no")):
@@ -349,12 +351,6 @@ def test_an_image_that_cannot_be_read_is_named(circuits: Command, tmp_path: Path
     assert "broken.jpg is no image that can be read" in answer.stderr
 
 
-def test_other_methods_take_images_too(circuits: Command):
-    summary = circuits("discover", "scene-objects", *VLM, "--prompts", "8", "--edges", "100", "--json").json
-    assert summary["task"] == "scene-objects"
-    assert summary["circuit"]["of_edges"] == 1108
-
-
 def test_an_interrupted_trace_says_how_to_go_on_and_does(circuits: Command, tmp_path: Path, monkeypatch):
     from pipelines.engine.execute import execute
 
@@ -363,13 +359,14 @@ def test_an_interrupted_trace_says_how_to_go_on_and_does(circuits: Command, tmp_
         raise KeyboardInterrupt
 
     monkeypatch.setattr("pipelines.engine.execute.execute", interrupted)
+    about = {"prompts": 2, "prompts_per_job": 1, "settings": {"kinds": ["mlp"]}}
     with pytest.raises(
         KeyboardInterrupt, match=r"interrupted; 3 of 6 jobs are kept.*circuits trace scene-objects"
     ) as caught:
-        trace("scene-objects", model="reference-vlm", prompts=2, prompts_per_job=1, out=tmp_path / "runs")
+        trace("scene-objects", model="reference-vlm", **about, out=tmp_path / "runs")
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
-    again = circuits(*str(caught.value).split("circuits ")[1].split(), "--json")
+    again = circuits(*shlex.split(str(caught.value).split("circuits ")[1]), "--json")
     assert again.json["jobs"] == {"total": 6, "computed": 3}
 
 
@@ -407,9 +404,15 @@ def test_without_a_gap_the_graph_has_no_layer_and_no_injection_rests_on_it(noisy
         last_token_recovery(run)
 
 
+def test_an_image_is_drawn_with_what_its_patches_bring_back(circuits: Command):
+    asked = ("trace", "scene-objects", *VLM, *ONE_KIND, "--prompts", "1", "--draw-images", "1", "--json")
+    folder = Path(circuits(*asked).json["folder"])
+    assert {path.suffix for path in folder.glob("patches-0.*")} == {".pdf", ".svg"}
+
+
 @pytest.mark.parametrize("at", ["all", "positions"])
 def test_positions_other_than_roles_are_traced_with_their_tables(circuits: Command, at: str):
-    answer = circuits("trace", "scene-objects", *VLM, *ONE_KIND, "--prompts", "2", "--set", f"at={at}", "--json")
+    answer = circuits("trace", "scene-objects", *VLM, *ONE_KIND, "--prompts", "1", "--set", f"at={at}", "--json")
     summary, folder = answer.json, Path(answer.json["folder"])
     assert (folder / "trace.pdf").is_file()
     assert len(rows(folder)) == 6 * (1 if at == "all" else 91)
@@ -460,7 +463,7 @@ def test_settings_of_circuits_are_refused_by_traces(tmp_path: Path):
 
 
 def test_tables_for_papers_have_the_strongest_of_every_position(store: Path):
-    about = {"prompts": N_PROMPTS, "prompts_per_job": 5, "out": store}
+    about = {"prompts": N_PROMPTS, "prompts_per_job": 3, "out": store}
     settings = {"kinds": ["attention", "mlp", "head"], "samples": 2}
     tables = papers_of(COMMAND, task="ioi", noise_at="S1", settings=settings, **about)
     of_text = rows(named(store, task="ioi"))
