@@ -12,6 +12,9 @@ from typing import Any
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 # Tiny matrix products on many threads mostly wait for each other, more so beside other test processes.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Workers that wait for tests watch themselves every 10 ms otherwise, which takes a twentieth of a processor each.
+os.environ.setdefault("DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED", "False")
+os.environ.setdefault("DASK_DISTRIBUTED__ADMIN__SYSTEM_MONITOR__INTERVAL", "10s")
 # Tables are as wide as they are; a test runner in a terminal passes its own width on to its workers.
 os.environ.pop("COLUMNS", None)
 
@@ -194,6 +197,14 @@ def _kinds_of_pdfs() -> set[Any]:
 def few_pdfs(_kinds_of_pdfs: set[Any]) -> Iterator[None]:
     """Of the PDFs that commands write, the first of each kind of figure is written in full."""
     with one_pdf_of_each_kind(_kinds_of_pdfs):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _disks_not_waited_for() -> Iterator[None]:
+    """What this process writes is not lost with the power in the middle of a test."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda file: None)
         yield
 
 

@@ -57,7 +57,8 @@ def measured_once() -> Iterator[None]:
     """Within, the box around all characters of a font, which is the same in every EPS file, is measured once."""
     from matplotlib.backends import backend_ps
 
-    measure, boxes = getattr(backend_ps, "_bounds", None), {}
+    measure: Any = getattr(backend_ps, "_bounds", None)
+    boxes: dict[str, Any] = {}
 
     def measured(font: Any) -> Any:
         file = font.reader.file.name

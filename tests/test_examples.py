@@ -189,11 +189,13 @@ def check_files(folder: Path) -> None:
 
 
 def _share_results(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the functions of `pipelines` remember their results, and `load_model` its models."""
+    """Let the functions of `pipelines` remember their results, `load_model` its models, and a long search its end."""
     import circuits
+    import circuits.evaluation.minimal
     import pipelines
 
-    for package, names in ((pipelines, pipelines.__all__), (circuits, ("load_model",))):
+    searches = (circuits.evaluation.minimal, ("minimal_circuit",))
+    for package, names in ((pipelines, pipelines.__all__), (circuits, ("load_model",)), searches):
         for name in names:
             if inspect.isfunction(function := getattr(package, name)):
                 monkeypatch.setattr(package, name, remembered(function))

@@ -7,6 +7,7 @@ import warnings
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import accumulate, takewhile
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -31,6 +32,7 @@ _NEAR_ONE = 0.5  # from this largest |RR| on, colors end at 1 or later: figures 
 
 _TITLE_LINE = 0.19  # inches
 _BAR_WIDTH, _BAR_THICKNESS = 2.2, 0.1
+_OF_A_LETTER = 0.55  # a letter's width in its size, about
 _SLACK = 1.03  # text may be drawn a little wider than its outlines are
 _MINUS = "\u2212"
 
@@ -104,18 +106,35 @@ def wrapped(text: str, width: float, *, size: float = NORMAL, weight: str = "nor
     def fits(line: str) -> bool:
         return text_width(line, size=size, weight=weight) <= width
 
+    def in_a_line(words: Sequence[str]) -> int:
+        """How many of the words the next line holds; 0 where the first is longer than a line."""
+        least, most = 0, len(words)
+        # To measure a line takes longer than to count its characters: begin where it should end.
+        room = width / (_OF_A_LETTER * size / 72)
+        ends = accumulate(len(word) + 1 for word in words)
+        guess = sum(1 for _ in takewhile(lambda end: end <= room + 1, ends))
+        while least < most:
+            guess = min(max(guess, least + 1), most)
+            if fits(" ".join(words[:guess])):
+                least, guess = guess, guess + 1
+            else:
+                most, guess = guess - 1, guess - 1
+        return least
+
     lines: list[str] = []
-    for word in text.split():
-        if lines and fits(f"{lines[-1]} {word}"):
-            lines[-1] += f" {word}"
-            continue
-        rest = word
-        while not fits(rest) and len(rest) > 1:
-            end = max(1, bisect_left(range(len(rest)), True, lo=1, key=lambda end: not fits(rest[:end])) - 1)
-            end = rest.rfind("-", 1, end) + 1 or end
-            lines.append(rest[:end])
-            rest = rest[end:]
-        lines.append(rest)
+    words = text.split()
+    while words:
+        if n := in_a_line(words):
+            lines.append(" ".join(words[:n]))
+            words = words[n:]
+        elif len(word := words[0]) == 1:
+            lines.append(word)
+            words = words[1:]
+        else:
+            end = max(1, bisect_left(range(len(word)), True, lo=1, key=lambda end: not fits(word[:end])) - 1)
+            end = word.rfind("-", 1, end) + 1 or end
+            lines.append(word[:end])
+            words = [word[end:], *words[1:]]
     return lines
 
 

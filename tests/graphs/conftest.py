@@ -51,8 +51,8 @@ for line in sys.stdin:
 def _elsewhere() -> Iterator[subprocess.Popen[str]]:
     """A process whose sets are ordered otherwise."""
     environment = os.environ | {"PYTHONHASHSEED": "1", "PYTHONPATH": str(ROOT)}
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen([sys.executable, "-c", _ELSEWHERE], **pipes, text=True, cwd=ROOT, env=environment) as process:
+    command, pipe = [sys.executable, "-c", _ELSEWHERE], subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=ROOT, env=environment) as process:
         yield process
 
 

@@ -1,10 +1,13 @@
 """A figure at the size that was asked for: as wide, no taller, its text and lines scaled alike, and never too small."""
 
+from itertools import pairwise
+
 import pytest
 from matplotlib.text import Text
 
+from graphs.figures.canvas import texts_of
 from graphs.figures.fit import fitted, room_of
-from graphs.figures.page import Page, draw_line
+from graphs.figures.page import Page, draw_line, text_width, wrapped
 from graphs.figures.sizes import LEAST_TEXT, SIZES, Size
 
 
@@ -23,6 +26,34 @@ def test_what_fills_its_room_is_exactly_as_large_as_asked(name):
     points = [text.get_fontsize() for text in made.findobj(Text) if isinstance(text, Text) and text.get_text()]
     assert min(points) >= LEAST_TEXT
     assert sorted(points)[1] == pytest.approx(max(size.font, 7.5 * LEAST_TEXT / 6.5))
+
+
+def test_all_that_is_written_on_a_figure_is_found_without_looking_through_its_artists():
+    made = figure(7.0, 4.0)
+    assert {text.get_text() for text in texts_of(made)} == {"title", "subtitle", "below"}
+    (axes,) = made.axes
+    of_axes = {id(text) for axis in (axes.xaxis, axes.yaxis) for text in axis.findobj(Text)}
+    assert not axes.axison  # what stands at its ticks is not written
+    found = {id(text) for text in made.findobj(Text) if text.get_text()} - of_axes
+    assert found == {id(text) for text in texts_of(made)}
+
+
+SENTENCE = "model llava-1.5 · task object-presence · corruption noise, a-long-name-of-many-parts and i i i i i i i"
+
+
+@pytest.mark.parametrize("width", [1.7, 2.5, 4.0, 40.0])
+def test_a_line_holds_as_many_words_as_fit(width):
+    lines = wrapped(SENTENCE, width)
+    assert " ".join(lines) == SENTENCE
+    assert all(text_width(line) <= width for line in lines)
+    assert all(text_width(f"{line} {after.split()[0]}") > width for line, after in pairwise(lines))
+
+
+@pytest.mark.parametrize("width", [0.02, 0.3, 0.9])
+def test_a_word_that_is_longer_than_a_line_is_broken(width):
+    lines = wrapped(SENTENCE, width)
+    assert "".join(lines).replace(" ", "") == SENTENCE.replace(" ", "")
+    assert all(text_width(line) <= width or len(line) == 1 for line in lines)
 
 
 def test_places_and_lines_scale_with_the_text():

@@ -34,9 +34,9 @@ SMALL = ("--random", "4", "--knockouts", "3", "--resamples", "6")
 FEW = {"random": 4, "knockouts": 3, "resamples": 6}
 
 
-def new_run(circuits: Command, tiny: Any, *options: str) -> str:
-    """The name of a new run."""
-    return circuits(*tiny.arguments, *options, "--json").json["run"]
+def new_run(computed: Command, tiny: Any, *options: str) -> str:
+    """The name of a run, which is computed once for all tests and lies in this test's folder."""
+    return computed((*tiny.arguments, *options, "--json"))[0].json["run"]
 
 
 def stored(store: Path) -> set[str]:
@@ -86,9 +86,9 @@ def test_json_is_one_object_with_every_number_of_an_edge_run(circuits: Command, 
 
 
 def test_what_the_default_leaves_out_is_named_and_thorough_does_it(
-    circuits: Command, tiny: Any, monkeypatch: pytest.MonkeyPatch
+    circuits: Command, computed: Command, tiny: Any, monkeypatch: pytest.MonkeyPatch
 ):
-    name = new_run(circuits, tiny, "--edges", "9999")
+    name = new_run(computed, tiny, "--edges", "9999")
     (small,) = circuits("evaluate", name, *SMALL, "--json").json["runs"]
     assert small["left_out"] is None  # all of it is little
     plan = sys.modules["pipelines.evaluate.plan"]  # `pipelines.evaluate` is the function
@@ -107,8 +107,8 @@ def test_what_the_default_leaves_out_is_named_and_thorough_does_it(
     assert (thorough["left_out"], thorough["minimality"]["left_out"]) == (None, [])
 
 
-def test_the_same_command_again_computes_nothing_new(circuits: Command, tiny: Any):
-    run = new_run(circuits, tiny, "--edges", "60")
+def test_the_same_command_again_computes_nothing_new(circuits: Command, computed: Command, tiny: Any):
+    run = new_run(computed, tiny, "--edges", "60")
     before = stored(Path("runs"))
     first = circuits("evaluate", run, *SMALL, "--json").json
     kept = stored(Path("runs"))
@@ -118,10 +118,12 @@ def test_the_same_command_again_computes_nothing_new(circuits: Command, tiny: An
     assert {key for key in first if first[key] != again[key]} == {"seconds", "jobs"}
 
 
-def test_the_least_p_that_so_few_random_circuits_allow_is_shown_as_a_bound(circuits: Command, tiny: Any):
+def test_the_least_p_that_so_few_random_circuits_allow_is_shown_as_a_bound(
+    circuits: Command, computed: Command, tiny: Any
+):
     few = ("--random", "4", "--knockouts", "0", "--resamples", "0")
     for edges, is_least in (("10", True), ("60", False)):  # of all edges, random circuits are the circuit itself
-        run = new_run(circuits, tiny, "--edges", edges)
+        run = new_run(computed, tiny, "--edges", edges)
         (row,) = circuits("evaluate", run, *few, "--json").json["runs"]
         assert row["random"]["p_value"] == (0.2 if is_least else 1)
         shown = circuits("evaluate", run, *few).stdout
@@ -129,8 +131,8 @@ def test_the_least_p_that_so_few_random_circuits_allow_is_shown_as_a_bound(circu
         assert ("draw more (--random N)" in shown) == is_least
 
 
-def test_more_random_circuits_compute_nothing_else_again(circuits: Command, tiny: Any):
-    run = new_run(circuits, tiny, "--edges", "60")
+def test_more_random_circuits_compute_nothing_else_again(circuits: Command, computed: Command, tiny: Any):
+    run = new_run(computed, tiny, "--edges", "60")
     circuits("evaluate", run, *SMALL)
     answer = circuits("evaluate", run, *SMALL[2:], "--random", "5", "--json")
     assert answer.json["jobs"]["computed"] == 3  # 12 prompts in slices of 4
@@ -138,8 +140,8 @@ def test_more_random_circuits_compute_nothing_else_again(circuits: Command, tiny
     assert "knockouts" not in answer.stderr
 
 
-def test_how_many_circuits_are_planned_is_said_before_they_are_run(circuits: Command, tiny: Any):
-    run = new_run(circuits, tiny, "--edges", "9999")
+def test_how_many_circuits_are_planned_is_said_before_they_are_run(circuits: Command, computed: Command, tiny: Any):
+    run = new_run(computed, tiny, "--edges", "9999")
     # Sets: 3 random and 3 grown; 6 components. The curve has 20 circuits, and there are 4 random ones.
     n_searched = 2 + 30 + 3 * (6 + 1 + 3) + 6 * (3 + 1 + 30 + 3)
     looking_up, first, *_ = circuits("evaluate", run, *SMALL).stderr.splitlines()
@@ -154,8 +156,8 @@ def test_how_many_circuits_are_planned_is_said_before_they_are_run(circuits: Com
     assert first.endswith("; about 7 circuits are run")
 
 
-def test_only_missing_results_are_computed(circuits: Command, tiny: Any):
-    run = new_run(circuits, tiny, "--edges", "60")
+def test_only_missing_results_are_computed(circuits: Command, computed: Command, tiny: Any):
+    run = new_run(computed, tiny, "--edges", "60")
     first = circuits("evaluate", run, *SMALL, "--json").json
     lost = sorted(Path("runs").glob("jobs/*/*.npz"))[::4]
     for path in lost:
@@ -170,8 +172,8 @@ def test_only_missing_results_are_computed(circuits: Command, tiny: Any):
     assert repeated == expected
 
 
-def test_several_runs_are_rows_of_one_table_in_a_folder(circuits: Command, tiny: Any):
-    names = [new_run(circuits, tiny, "--edges", size) for size in ("40", "80")]
+def test_several_runs_are_rows_of_one_table_in_a_folder(circuits: Command, computed: Command, tiny: Any):
+    names = [new_run(computed, tiny, "--edges", size) for size in ("40", "80")]
     answer = circuits("evaluate", *names, *SMALL, "--out", "judged")
     assert answer.exit_code == 0
     for name in names:
@@ -188,10 +190,10 @@ def test_several_runs_are_rows_of_one_table_in_a_folder(circuits: Command, tiny:
         assert line["auroc_edges"] == ""
 
 
-def test_runs_of_one_model_share_it(circuits: Command, tiny: Any, monkeypatch: pytest.MonkeyPatch):
+def test_runs_of_one_model_share_it(circuits: Command, computed: Command, tiny: Any, monkeypatch: pytest.MonkeyPatch):
     from pipelines.engine import run_job as jobs
 
-    names = [new_run(circuits, tiny, "--edges", size) for size in ("40", "80")]
+    names = [new_run(computed, tiny, "--edges", size) for size in ("40", "80")]
     loaded: list[str] = []
     monkeypatch.setattr(jobs, "_LOADED", type(jobs._LOADED)())
     monkeypatch.setattr(
@@ -201,8 +203,8 @@ def test_runs_of_one_model_share_it(circuits: Command, tiny: Any, monkeypatch: p
     assert loaded == [str(tiny.model)]
 
 
-def test_python_gives_what_the_command_line_gives(circuits: Command, tiny: Any):
-    name = new_run(circuits, tiny, "--edges", "60")
+def test_python_gives_what_the_command_line_gives(circuits: Command, computed: Command, tiny: Any):
+    name = new_run(computed, tiny, "--edges", "60")
     printed = circuits("evaluate", name, *SMALL, "--json").json
     for runs in (name, Path("runs") / name, [open_run(name)]):
         report = evaluate(runs, **FEW)
@@ -211,16 +213,18 @@ def test_python_gives_what_the_command_line_gives(circuits: Command, tiny: Any):
     assert report.to_dict()["runs"] == printed["runs"]
 
 
-def test_the_whole_model_has_no_distance_and_is_complete(circuits: Command, tiny: Any):
-    (row,) = circuits("evaluate", new_run(circuits, tiny, "--edges", "9999"), *SMALL, "--json").json["runs"]
+def test_the_whole_model_has_no_distance_and_is_complete(circuits: Command, computed: Command, tiny: Any):
+    (row,) = circuits("evaluate", new_run(computed, tiny, "--edges", "9999"), *SMALL, "--json").json["runs"]
     assert row["distance"]["value"] == pytest.approx(0, abs=1e-5)
     assert row["completeness"]["sampled"]["value"] == row["completeness"]["greedy"]["value"] == 0
     assert row["random"]["sizes"] == [row["of_edges"]] * 2
     assert row["stability"] == 1
 
 
-def test_component_methods_are_judged_by_components_and_pay_for_themselves_only(circuits: Command, tiny: Any):
-    name = new_run(circuits, tiny, "--method", "activation-patching", "--nodes", "3")
+def test_component_methods_are_judged_by_components_and_pay_for_themselves_only(
+    circuits: Command, computed: Command, tiny: Any
+):
+    name = new_run(computed, tiny, "--method", "activation-patching", "--nodes", "3")
     truth = write_truth(Path("truth.json"), "input->a0.h0<v>", "a0.h0->logits")
     (row,) = circuits("evaluate", name, *SMALL, "--truth", truth, "--json").json["runs"]
     assert row["curve"]["over"] == "components"
@@ -255,8 +259,8 @@ def test_a_model_that_refuses_edges_is_judged_by_its_components(tmp_path: Path):
     assert row["cmd"]["value"] > 0
 
 
-def test_what_was_not_recorded_is_a_dash_with_its_reason(circuits: Command, tiny: Any):
-    run = new_run(circuits, tiny, "--edges", "60")
+def test_what_was_not_recorded_is_a_dash_with_its_reason(circuits: Command, computed: Command, tiny: Any):
+    run = new_run(computed, tiny, "--edges", "60")
     for path in Path("runs").glob("jobs/*/*.cost.json"):
         path.unlink()
     answer = circuits("evaluate", run, "--random", "0", "--knockouts", "0", "--resamples", "0")
@@ -276,9 +280,9 @@ def test_what_was_not_recorded_is_a_dash_with_its_reason(circuits: Command, tiny
 
 @pytest.mark.parametrize("name", ["zero", "mean"])
 def test_a_run_is_judged_under_its_own_ablation_with_means_over_all_its_prompts(
-    circuits: Command, tiny: Any, name: str
+    computed: Command, tiny: Any, name: str
 ):
-    run = open_run(new_run(circuits, tiny, "--edges", "9999", "--ablation", name))
+    run = open_run(new_run(computed, tiny, "--edges", "9999", "--ablation", name))
     evaluate(run, **FEW)
     store, jobs = Store("runs"), judge_jobs(run, EvaluateSettings(runs=(run,), **FEW))
     without_one = np.concatenate([store.read(job.key).arrays["telling"][:, 0, 1] for job in jobs.knockouts], axis=-1)
@@ -292,8 +296,8 @@ def test_a_run_is_judged_under_its_own_ablation_with_means_over_all_its_prompts(
     assert np.abs(without_one - under_corruption).max() > 0.01
 
 
-def test_edges_chosen_by_components_are_resampled_as_components(circuits: Command, tiny: Any):
-    name = new_run(circuits, tiny, "--nodes", "3")
+def test_edges_chosen_by_components_are_resampled_as_components(computed: Command, tiny: Any):
+    name = new_run(computed, tiny, "--nodes", "3")
     evaluate(name, **FEW)
     run = open_run(name)
     jobs = judge_jobs(run, EvaluateSettings(runs=(run,), **FEW))
@@ -304,8 +308,8 @@ def test_edges_chosen_by_components_are_resampled_as_components(circuits: Comman
     assert Store("runs").read(jobs.stability.key).meta["n"] == len(members) <= 3
 
 
-def test_rankings_are_compared_with_the_known_circuit_of_a_file(circuits: Command, tiny: Any):
-    name = new_run(circuits, tiny, "--edges", "60")
+def test_rankings_are_compared_with_the_known_circuit_of_a_file(circuits: Command, computed: Command, tiny: Any):
+    name = new_run(computed, tiny, "--edges", "60")
     truth = write_truth(Path("truth.json"), "input->a0.h0<v>", "a0.h0->a1.h1<q>", "a1.h1->logits")
     answer = circuits("evaluate", name, *SMALL, "--truth", truth, "--json")
     (row,) = answer.json["runs"]
@@ -317,8 +321,8 @@ def test_rankings_are_compared_with_the_known_circuit_of_a_file(circuits: Comman
     assert "AUROC" in circuits("evaluate", name, *SMALL, "--truth", truth).stdout
 
 
-def test_a_known_circuit_may_be_given_in_python(circuits: Command, tiny: Any):
-    name = new_run(circuits, tiny, "--edges", "60")
+def test_a_known_circuit_may_be_given_in_python(computed: Command, tiny: Any):
+    name = new_run(computed, tiny, "--edges", "60")
     known = KnownCircuit("mine", (Edge.parse("input->m0"),), ())
     (row,) = evaluate(name, truth=known, random=0, knockouts=0, resamples=0).rows
     assert row["auroc"]["edges"]["by_mean"] == edge_auroc(open_run(name).scores, known).by_mean
@@ -338,8 +342,10 @@ def test_a_known_circuit_may_be_given_in_python(circuits: Command, tiny: Any):
         (["missing"], ["no run in runs 'missing'"]),
     ],
 )
-def test_bad_input_is_one_line_before_any_model_runs(circuits: Command, tiny: Any, options: list[str], said: list[str]):
-    run = new_run(circuits, tiny, "--edges", "20")
+def test_bad_input_is_one_line_before_any_model_runs(
+    circuits: Command, computed: Command, tiny: Any, options: list[str], said: list[str]
+):
+    run = new_run(computed, tiny, "--edges", "20")
     write_truth(Path("other.json"), "a7.h0->logits")
     write_truth(Path("all.json"), *map(str, open_run(run).circuit.wiring.edges))
     before = stored(Path("runs"))
@@ -351,8 +357,10 @@ def test_bad_input_is_one_line_before_any_model_runs(circuits: Command, tiny: An
     assert stored(Path("runs")) == before
 
 
-def test_an_unfinished_run_is_refused_with_the_command_that_finishes_it(circuits: Command, tiny: Any):
-    names = [new_run(circuits, tiny, "--edges", size) for size in ("20", "40")]
+def test_an_unfinished_run_is_refused_with_the_command_that_finishes_it(
+    circuits: Command, computed: Command, tiny: Any
+):
+    names = [new_run(computed, tiny, "--edges", size) for size in ("20", "40")]
     record = Path("runs") / names[1] / "run.json"
     record.write_text(json.dumps(json.loads(record.read_text()) | {"files": {}}))
     before = stored(Path("runs"))
@@ -382,11 +390,11 @@ def test_a_run_of_another_store_is_judged_there(circuits: Command, tiny: Any):
 
 
 def test_after_an_interruption_finished_jobs_are_kept_and_the_command_that_goes_on_is_named(
-    circuits: Command, tiny: Any, monkeypatch: pytest.MonkeyPatch
+    circuits: Command, computed: Command, tiny: Any, monkeypatch: pytest.MonkeyPatch
 ):
     from pipelines.engine.progress import Progress
 
-    name = new_run(circuits, tiny, "--edges", "60")
+    name = new_run(computed, tiny, "--edges", "60")
     before = stored(Path("runs"))
     done: list[str] = []
 
@@ -408,8 +416,10 @@ def test_after_an_interruption_finished_jobs_are_kept_and_the_command_that_goes_
     assert 0 < resumed["jobs"]["computed"] <= resumed["jobs"]["total"] - n_kept
 
 
-def test_hypotheses_are_tested_where_asked_for_and_each_says_what_it_gives_up(circuits: Command, tiny: Any):
-    run = new_run(circuits, tiny, "--edges", "9999")
+def test_hypotheses_are_tested_where_asked_for_and_each_says_what_it_gives_up(
+    circuits: Command, computed: Command, tiny: Any
+):
+    run = new_run(computed, tiny, "--edges", "9999")
     assert circuits("evaluate", run, *SMALL, "--json").json["runs"][0]["hypotheses"] is None
     (row,) = circuits("evaluate", run, *SMALL, "--hypotheses", "30", "--json").json["runs"]
     tests = row["hypotheses"]
@@ -420,7 +430,7 @@ def test_hypotheses_are_tested_where_asked_for_and_each_says_what_it_gives_up(ci
     assert tests["minimality"]["p_value"] is None
     assert "whole model" in tests["minimality"]["says"]
     assert tests["sufficiency"]["n_random"] == 30
-    smaller = new_run(circuits, tiny, "--edges", "20")
+    smaller = new_run(computed, tiny, "--edges", "20")
     (row,) = circuits("evaluate", smaller, *SMALL, "--hypotheses", "30", "--json").json["runs"]
     minimality = row["hypotheses"]["minimality"]
     edges = {edge.name for edge in open_run(smaller).circuit.edges}
@@ -433,9 +443,9 @@ def test_hypotheses_are_tested_where_asked_for_and_each_says_what_it_gives_up(ci
     assert "fewer than 30 random circuits" in refused.stderr
 
 
-def test_random_circuits_of_every_size_are_run_where_asked_for(circuits: Command, tiny: Any):
+def test_random_circuits_of_every_size_are_run_where_asked_for(circuits: Command, computed: Command, tiny: Any):
     """The largest size is the whole model, which keeps everything; each number is that of the circuits, run by hand."""
-    run = new_run(circuits, tiny, "--metric", "kl-divergence", "--edges", "20")
+    run = new_run(computed, tiny, "--metric", "kl-divergence", "--edges", "20")
     few = ("--random", "0", "--knockouts", "0", "--resamples", "0")
     report = circuits("evaluate", run, *few, "--random-curve", "3", "--json").json
     (row,) = report["runs"]
