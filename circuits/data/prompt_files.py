@@ -28,7 +28,7 @@ from circuits.data.records import Entry, entries_of
 from circuits.data.records.tables import entry_of_row, require_names
 from circuits.data.text_checks import of_tokens
 from circuits.data.tokenizer import OR_A_TOKENIZER, require_tokenizer
-from circuits.files import path_from, read_bytes, reading_fault, write_atomically
+from circuits.files import path_from, read_bytes, unreadable, write_atomically
 from circuits.plain_values import plain
 from circuits.visible_text import typed_text, value_text
 
@@ -286,7 +286,7 @@ def entries_in(path: Path) -> list[Entry]:
     try:
         data = read_bytes(path)
     except OSError as error:
-        raise ValueError(f"cannot read the prompt file {path}: {reading_fault(error)}.") from None
+        raise ValueError(unreadable(path, error, "the prompt file")) from None
     return entries_of(data, str(path))
 
 
