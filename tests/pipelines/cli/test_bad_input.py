@@ -35,6 +35,7 @@ def require_refusal(answer: Any, *said: str) -> None:
         (["discover", "ioi", "--method", "eap_"], ["no method 'eap_'", "Did you mean 'eap'?"]),
         (["discover", "ioi", "--metric", "logit_diference"], ["no metric", "Did you mean 'logit-difference'?"]),
         (["discover", "ioi", "--model", "refrence"], ["refrence", "Did you mean 'reference'?"]),
+        (["discover", "ioi", "--set", "steps=true"], ["setting steps: expected a number (got True)"]),
         (["discover", "prompt.jsonl"], ["cannot read the prompt file", "Did you mean 'prompts.jsonl'?"]),
         (["prompts", "check", "prompt.jsonl"], ["cannot read the prompt file", "Did you mean 'prompts.jsonl'?"]),
         (
