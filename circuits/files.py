@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import mimetypes
 import os
 import stat
@@ -11,12 +12,15 @@ import uuid
 from io import BufferedReader
 from pathlib import Path
 
+from circuits.lookup import nearest
 from circuits.visible_text import typed_text
 
 # Of formats that the standard library does not know.
 _ENDINGS = frozenset(
     (".cyjs", ".eps", ".gexf", ".graphml", ".gv", ".md", ".parquet", ".tex", ".tikz", ".webp", ".xlsx", ".yaml", ".yml")
 )
+# How like another file's name has to be to have been meant, and of how many in the folder one is looked for.
+_LIKENESS, _MOST_LOOKED_AT = 0.75, 10_000
 _KINDS = (
     (stat.S_ISLNK, "a symbolic link"),
     (stat.S_ISFIFO, "a pipe"),
@@ -72,6 +76,26 @@ def reading_fault(error: OSError | UnicodeDecodeError) -> str:
     if isinstance(error, UnicodeDecodeError):
         return f"it is no text in UTF-8 (byte {error.start}); save it as UTF-8"
     return error.strerror or str(error)
+
+
+def unreadable(path: Path, error: OSError | UnicodeDecodeError, what: str) -> str:
+    """The message for a file that a user named and that cannot be read: why, and which one may have been meant.
+
+    what  it is called: `the prompt file`
+    """
+    meant = _meant(path) if isinstance(error, FileNotFoundError) else None
+    hint = "" if meant is None else f" Did you mean {str(path.parent / meant)!r}?"
+    return f"cannot read {what} {path}: {reading_fault(error)}.{hint}"
+
+
+def _meant(path: Path) -> str | None:
+    """The name of a file in the same folder that is much like that of a file which is not there."""
+    try:
+        with os.scandir(path.parent) as entries:
+            there = [entry.name for entry in itertools.islice(entries, _MOST_LOOKED_AT) if entry.is_file()]
+    except (OSError, ValueError):
+        return None
+    return nearest(path.name, there, likeness=_LIKENESS)
 
 
 def is_file_name(path: str | Path) -> bool:

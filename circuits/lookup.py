@@ -20,12 +20,22 @@ class UnknownNameError(KeyError, ValueError):
 
 def unknown(asked: object, known: Iterable[str], what: str) -> str:
     """The message for a name that is not known, or is no name: the known ones, and the nearest."""
-    known, name = sorted(known), str(asked).lower()
-    in_lower_case = {one.lower(): one for one in known}
-    nearest = difflib.get_close_matches(name.replace("_", "-"), in_lower_case, n=1, cutoff=0.5)
-    nearest = nearest or difflib.get_close_matches(name, in_lower_case, n=1, cutoff=0.5)
-    hint = f" Did you mean {in_lower_case[nearest[0]]!r}?" if nearest else ""
+    known = sorted(known)
+    meant = nearest(str(asked).replace("_", "-"), known) or nearest(str(asked), known)
+    hint = "" if meant is None else f" Did you mean {meant!r}?"
     return f"no {what} {value_text(asked)}. Known: {', '.join(known)}.{hint}"
+
+
+def nearest(name: str, known: Iterable[str], *, likeness: float = 0.5) -> str | None:
+    """The known name that was probably meant, in capitals or not; None where none is near.
+
+    >>> from circuits.lookup import nearest
+    >>> nearest("pairs.jsnol", ["Pairs.jsonl", "other.csv"]), nearest("x", ["other.csv"])
+    ('Pairs.jsonl', None)
+    """
+    in_lower_case = {one.lower(): one for one in known}
+    found = difflib.get_close_matches(name.lower(), in_lower_case, n=1, cutoff=likeness)
+    return in_lower_case[found[0]] if found else None
 
 
 def lookup(registry: Mapping[str, Value], name: str, what: str) -> Value:

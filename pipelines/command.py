@@ -28,7 +28,7 @@ from pipelines.engine.tqdm_bar import TqdmBar, is_watched
 from pipelines.forecast.line import forecast_before, line, prompt_jobs, require_possible, weights_with_prompts
 from pipelines.reporting.report import Report
 from pipelines.runs.about_file import about_file
-from pipelines.runs.caveats import of_size
+from pipelines.runs.caveats import of_size, with_size
 from pipelines.runs.models_given import as_loaded, model_spec
 from pipelines.runs.options import command_line
 from pipelines.runs.origin import origin_of
@@ -229,8 +229,8 @@ def _with_number_of_prompts(report: AnyReport, settings: CommandSettings) -> Any
         return report
     if settings.solved:  # how many are solved is known to the report alone
         return report
-    said = of_size(settings, prompt_source(settings)[1])
-    return replace(report, warnings=(*report.warnings, *(text for text in said if text not in report.warnings)))
+    n_prompts = prompt_source(settings)[1]
+    return replace(report, warnings=tuple(with_size(report.warnings, of_size(settings, n_prompts), n_prompts)))
 
 
 def _files(

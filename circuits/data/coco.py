@@ -34,7 +34,7 @@ from circuits.data.absent_objects import (
     random_absent,
 )
 from circuits.data.regions import Region, region_from_json
-from circuits.files import read_text, reading_fault
+from circuits.files import read_text, unreadable
 from circuits.lookup import unknown
 from circuits.strict_json import kind_of
 
@@ -302,4 +302,4 @@ def text_of(path: Path, what: str) -> str:
     try:
         return read_text(path, "utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"cannot read the {what} {path}: {reading_fault(error)}.") from None
+        raise ValueError(unreadable(path, error, f"the {what}")) from None

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from circuits.files import read_bytes
+from circuits.files import read_bytes, unreadable
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
@@ -52,7 +52,7 @@ class Picture:
         try:
             data = read_bytes(path)
         except OSError as error:
-            raise ValueError(f"cannot read the image {path}: {error.strerror or error}.") from None
+            raise ValueError(unreadable(path, error, "the image")) from None
         return cls.from_bytes(data, str(path))
 
     @classmethod

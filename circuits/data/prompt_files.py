@@ -28,7 +28,7 @@ from circuits.data.records import Entry, entries_of
 from circuits.data.records.tables import entry_of_row, require_names
 from circuits.data.text_checks import of_tokens
 from circuits.data.tokenizer import OR_A_TOKENIZER, require_tokenizer
-from circuits.files import path_from, read_bytes, reading_fault, write_atomically
+from circuits.files import path_from, read_bytes, unreadable, write_atomically
 from circuits.plain_values import plain
 from circuits.visible_text import typed_text, value_text
 
@@ -115,7 +115,7 @@ def prompts_from(
     """Prompts from texts: pairs as (clean, corrupt, answer) or (clean, corrupt, answer, wrong answer), or as mappings.
 
     given  mappings have the keys of prompt files: clean, corrupt, answers, wrong_answers, roles, ...; or a frame of
-           pandas with these as columns, whose cells are read as those of a CSV file
+           pandas or polars with these as columns, whose cells are read as those of a CSV file
     name   what the prompts are called
 
     Raises `BadPrompts` with every fault, pairs counted from 1, as `circuits prompts check` says them.
@@ -133,23 +133,32 @@ def prompts_from(
 
 
 def entries_from(given: Iterable[Mapping[str, Any] | Sequence[Any]]) -> list[Entry]:
-    """Pairs that are given as mappings, in a row, or in a frame of pandas, as entries of prompt files, counted from 1.
+    """Pairs that are given as mappings, in a row, or in a frame of pandas or polars, as entries of prompt files,
+    counted from 1.
 
     A frame is read as the same table in a file is. ValueError for something else, and for a frame that names a column
     twice.
     """
     if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
-        raise ValueError(f"pairs are given as a list of them, or as a frame of pandas; found {typed_text(given)}.")
+        raise ValueError(
+            f"pairs are given as a list of them, or as a frame of pandas or polars; found {typed_text(given)}."
+        )
     if is_frame(given):
         # Of columns of one name, a row as a mapping has the last alone.
         require_names([str(name).strip() for name in given.columns])
-        return [_entry(number, row) for number, row in enumerate(given.to_dict("records"), start=1)]
+        return [_entry(number, row) for number, row in enumerate(_rows_of(given), start=1)]
     return [Entry(number, _record(number, _plain_of(number, one))) for number, one in enumerate(given, start=1)]
 
 
 def is_frame(given: object) -> TypeGuard[pd.DataFrame]:
-    """Whether something is a frame of pandas, which need not be imported."""
-    return hasattr(given, "columns") and hasattr(given, "to_dict")
+    """Whether something is a frame of pandas, or one of polars, neither of which need be imported."""
+    return hasattr(given, "columns") and (hasattr(given, "to_dict") or hasattr(given, "to_dicts"))
+
+
+def _rows_of(frame: pd.DataFrame) -> list[dict[Any, Any]]:
+    """The rows of a frame by column."""
+    of_polars = getattr(frame, "to_dicts", None)
+    return frame.to_dict("records") if of_polars is None else of_polars()
 
 
 def _entry(number: int, row: Mapping[Any, Any]) -> Entry:
@@ -286,7 +295,7 @@ def entries_in(path: Path) -> list[Entry]:
     try:
         data = read_bytes(path)
     except OSError as error:
-        raise ValueError(f"cannot read the prompt file {path}: {reading_fault(error)}.") from None
+        raise ValueError(unreadable(path, error, "the prompt file")) from None
     return entries_of(data, str(path))
 
 

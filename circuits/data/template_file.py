@@ -39,7 +39,7 @@ from circuits.data.templates import (
     fields_of,
     parsed,
 )
-from circuits.files import read_bytes
+from circuits.files import read_bytes, unreadable
 from circuits.lookup import lookup, unknown
 from circuits.yaml_text import parse_yaml
 
@@ -52,7 +52,7 @@ def read_template_file(path: Path) -> Template:
     try:
         data = read_bytes(path)
     except OSError as error:
-        raise ValueError(f"cannot read the template {path}: {error.strerror or error}.") from None
+        raise ValueError(unreadable(path, error, "the template")) from None
     try:
         return template_from(parse_yaml(text_of(data, str(path))), name=path.stem)
     except ValueError as error:

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from circuits.files import read_text, reading_fault
+from circuits.files import read_text, unreadable
 
 _SHOWN = 5
 
@@ -36,7 +36,7 @@ def read_synonyms(path: Path, names: Collection[str]) -> Synonyms:
     try:
         lines = read_text(path).splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"cannot read the synonyms {path}: {reading_fault(error)}.") from None
+        raise ValueError(unreadable(path, error, "the synonyms")) from None
     known = {name.lower(): name for name in names}
     words: dict[str, tuple[str, ...]] = {}
     left_out = []

@@ -19,7 +19,7 @@ from typing import get_args
 
 from circuits.data.prompts import END
 from circuits.effects.receivers import Input, Receiver, receivers_from
-from circuits.files import read_text, reading_fault
+from circuits.files import read_text, unreadable
 from circuits.lookup import unknown
 from circuits.scores import ALL_POSITIONS
 from circuits.strict_json import parse_strictly
@@ -171,7 +171,7 @@ def read_stages(path: Path) -> tuple[str, ...]:
     try:
         text = read_text(path)
     except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"cannot read the stages in {path}: {reading_fault(error)}.") from None
+        raise ValueError(unreadable(path, error, "the stages in")) from None
     if text.lstrip().startswith("["):
         try:
             lines = parse_strictly(text)

@@ -43,7 +43,7 @@ def prompt_set_of(prompts: AnyPrompts, tokenizer: Tokenizer | None = None) -> Pr
         return read_prompts(prompts, tokenizer)
     if is_frame(prompts) or (isinstance(prompts, Sequence) and not isinstance(prompts, str | bytes)):
         return prompts_from(prompts, tokenizer)
-    raise ValueError(_no_prompts(prompts, "own ones: a list of pairs, a frame of pandas, or a prompt file."))
+    raise ValueError(_no_prompts(prompts, "own ones: a list of pairs, a frame of pandas or polars, or a prompt file."))
 
 
 def _no_prompts(given: object, own: str) -> str:

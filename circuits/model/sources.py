@@ -180,22 +180,34 @@ def require_fitting(source: ModelSource, config: Mapping[str, Any]) -> None:
 
 def _from_hub(spec: str) -> Path:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError
-    from huggingface_hub.utils import disable_progress_bars
+    from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError
+    from huggingface_hub.utils import disable_progress_bars, logging
 
     disable_progress_bars()
+    logging.set_verbosity_error()
     try:
         return Path(snapshot_download(spec, allow_patterns=_HUB_FILES))
     except HFValidationError:
         raise ValueError(
             f"{unknown(spec, (*BUNDLED, *FETCHABLE), 'model')} It is no folder either, and cannot be a Hugging Face id."
         ) from None
-    except Exception as error:  # the hub client raises dozens of kinds for "cannot be had"
-        raise ValueError(
-            f"{unknown(spec, (*BUNDLED, *FETCHABLE), 'bundled model or folder')} As a Hugging Face id it could not be "
-            f"fetched ({type(error).__name__}). On a machine without network, copy the model's folder here and give "
-            f"its path, or fill the cache elsewhere with `hf download {spec}`."
-        ) from None
+    except GatedRepoError:
+        why = (
+            "As a Hugging Face id it is given to those alone who accept its terms: do so on its page, and log in "
+            "(`hf auth login`)"
+        )
+    except RepositoryNotFoundError:
+        why = (
+            "As a Hugging Face id it is not there either, or not for everybody: look for its name on the hub, "
+            "OWNER/NAME"
+        )
+    except Exception:  # the hub client raises dozens of kinds for "cannot be had"
+        why = (
+            "As a Hugging Face id it cannot be had here: it is not in the cache, and the hub is not reached. Copy the "
+            "model's folder here and give its path"
+        )
+        why += f", or fill the cache elsewhere with `hf download {spec}`" if "/" in spec else ""
+    raise ValueError(f"{unknown(spec, (*BUNDLED, *FETCHABLE), 'bundled model or folder')} {why}.")
 
 
 def tokenizer_hash(model: ModelSource) -> str:

@@ -48,12 +48,8 @@ class TemplateTask(Task):
     def build_at_most(self, tokenizer: Tokenizer, *, n: int, seed: int = 0) -> PromptSet:
         """What `build` gives; where fewer than `n` distinct prompts exist, all of them. Notes name words left out."""
         prompts = super().build_at_most(tokenizer, n=n, seed=seed)
-        are_all = (
-            ()
-            if self.count(n + 1, tokenizer) > len(prompts)
-            else (f"These are all {len(prompts)} prompts that it makes.",)
-        )
-        return replace(prompts, notes=(*self.notes(tokenizer), *are_all))
+        all_made = () if self.count(n + 1, tokenizer) > len(prompts) else (are_all(len(prompts)),)
+        return replace(prompts, notes=(*self.notes(tokenizer), *all_made))
 
     def count(self, at_most: int, tokenizer: Tokenizer | None = None) -> int:
         """How many distinct prompts there are, counted up to a number; with a tokenizer, without the words that it
@@ -188,6 +184,11 @@ def read_template(path: str | Path) -> TemplateTask:
     (12, ('IO', 'S1', 'S2', 'END'), (9,))
     """
     return TemplateTask(template=read_template_file(path_from(path, "a template")))
+
+
+def are_all(n: int) -> str:
+    """The note on prompts of which a template makes no more."""
+    return f"These are all {n} prompts that it makes."
 
 
 def listed(unfit: list[Unfit]) -> str:

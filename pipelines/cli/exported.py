@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.cli.commands import offers
-from pipelines.engine.seal import ABOUT
+from pipelines.engine.seal import ABOUT, require_all_sealed
 from pipelines.reporting.tables import print_line
 from pipelines.runs.about_file import facts_beside, sealed_bytes
 from pipelines.runs.options import negative, options_of
@@ -29,6 +29,7 @@ def facts_of(file: Path) -> dict[str, Any]:
 
     if file.is_dir():
         if (facts := facts_beside(file)) is not None:
+            require_all_sealed(file, again=facts.get("command") or "the command of this folder")
             return facts
         if is_file(file / RECORD):
             open_run(file)  # says that it failed, or is not finished

@@ -8,6 +8,7 @@ from typing import Any
 from pipelines.cli.plain_command import PlainCommand
 
 _LISTED = 8
+_OF_HASH = "?" * 8
 OUT = "--out"
 STORE_IS_RUNS = (
     "the folder that keeps runs is --runs in every command. --out names what a command writes beside it, a file or a "
@@ -46,7 +47,15 @@ def left_over(extra: list[str], given: list[str]) -> str:
     runs = [argument for argument in given if _is_run(argument)]
     more = f"\n  and {len(runs) - _LISTED} more" if len(runs) > _LISTED else ""
     listed = "".join(f"\n  {run}" for run in runs[:_LISTED])
-    return f"one run is expected, and the pattern matched several; give the name of one of them:{listed}{more}"
+    several = "one run is expected, and the pattern matched several; give the name of one of them:"
+    return f"{several}{listed}{more}{_closer_pattern(runs)}"
+
+
+def _closer_pattern(runs: list[str]) -> str:
+    """The pattern of the first run's kind, where the one that was given matched several kinds, as `ioi-eap-*` matches
+    `ioi-eap-ig-...`: names of runs end in eight characters of a hash."""
+    kinds = sorted({run.rstrip("/")[: -len(_OF_HASH)] for run in runs})
+    return f"\n{kinds[0]}{_OF_HASH} matches those of one kind alone." if len(kinds) > 1 else ""
 
 
 def _is_run(argument: str) -> bool:

@@ -30,7 +30,7 @@ from pipelines.engine.result_file import Result
 from pipelines.engine.store import Store
 from pipelines.reporting.report import Format, Report
 from pipelines.runs.asked_model import graph_bytes, model_asked
-from pipelines.runs.caveats import accuracy_of, of_accuracy, of_scores, of_size, of_ties
+from pipelines.runs.caveats import accuracy_of, of_accuracy, of_prompts, of_scores, of_ties, of_words
 from pipelines.runs.codec import baseline_from, join_prompts, prompts_from, scores_from
 from pipelines.runs.method_settings import make_method
 from pipelines.runs.run import read_circuit
@@ -117,8 +117,9 @@ def _summary(plan: DiscoverPlan, method: Method, findings: Findings) -> dict[str
         summary["warnings"] += _of_curve(summary["curve"]) if "curve" in summary else []
         summary["warnings"] += of_minimal(summary["minimal"]) if jobs.minimize else _of_selection(chosen)
     summary["warnings"] += _of_scores(plan, prompts_from(store.read(jobs.choosing.key)), on_choosing, graph)
-    summary["warnings"] += [*_unread_negatives(prompts, method), *prompts.warnings, *findings.warnings]
-    summary["warnings"] += of_size(config, len(prompts))
+    summary["warnings"] += [*_unread_negatives(prompts, method), *of_prompts(config, prompts), *findings.warnings]
+    if config.prompt_file is not None and config.is_drawn and jobs.is_held_out:
+        summary["warnings"] += of_words(*(prompts_from(store.read(job.key)) for job in (jobs.choosing, jobs.judging)))
     summary["warnings"] += store.read(jobs.check.key).meta["caveats"]
     if method.is_shared_across_prompts:
         summary["warnings"].append(f"{config.method} gives one score for all prompts: its scores have no intervals.")

@@ -191,8 +191,8 @@ def _require_scheduler(address: str, security: Security) -> None:
             reason = f"nothing is said within {_CONNECT_WAIT_S} s"
         except (OSError, ValueError) as error:
             reason = _in_a_line(error)
-        except Exception as error:  # whatever may come of reading what another server sends
-            reason = f"what answers there is no Dask server ({type(error).__name__})"
+        except Exception:  # whatever may come of reading what another server sends
+            reason = "what answers there is no Dask server"
     if reason is not None:
         raise _no_scheduler(address, reason)
 

@@ -115,6 +115,25 @@ class Execution(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _has_use_for_all(self) -> Execution:
+        if self.data == "scheduler" and self.scheduler is None:
+            raise ValueError(
+                "data is scheduler, and no scheduler is given: results travel through that of a cluster. Give its "
+                "address (scheduler), or leave out data."
+            )
+        if "wait_for_workers" in self.model_fields_set and self._is_here:
+            raise ValueError(
+                "wait_for_workers is given, and no workers are asked for: give workers, gpus or scheduler, or leave it "
+                "out."
+            )
+        return self
+
+    @property
+    def _is_here(self) -> bool:
+        """Whether this process computes."""
+        return self.scheduler is None and self.workers is None and not self.gpus
+
+    @model_validator(mode="after")
     def _has_one_place(self) -> Execution:
         given = [name for name in ("workers", "scheduler", "gpus") if getattr(self, name) not in (None, False)]
         if len(given) > 1:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 from pathlib import Path
-from types import FrameType
+from types import FrameType, TracebackType
 
 _GUARD = 'if __name__ == "__main__":'
 
@@ -21,10 +21,26 @@ def require_main_guard() -> None:
         return
     frame = _frame_of_script(path)
     if frame is not None and not _is_guarded(Path(path), frame.f_lineno):
-        raise ValueError(
+        error = ValueError(
             f"line {frame.f_lineno} of {path} starts workers, which import the script and would start workers again. "
             f"Put that line, and what needs it, under `{_GUARD}` in the script, or leave out workers and gpus."
         )
+        _end_with_message_of(error)
+        raise error
+
+
+def _end_with_message_of(error: ValueError) -> None:
+    """Where nobody catches this error, the script ends with its message alone: the line is in it, and the calls that
+    lead from there to here help nobody."""
+    before = sys.excepthook
+
+    def say(kind: type[BaseException], value: BaseException, traceback: TracebackType | None) -> None:
+        if value is not error:
+            before(kind, value, traceback)
+            return
+        sys.stderr.write(f"{kind.__name__}: {value}\n")
+
+    sys.excepthook = say
 
 
 def _frame_of_script(path: str) -> FrameType | None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from circuits.arrays import Floats
 from circuits.data.texts import read_texts, texts_as_prompts
-from circuits.files import read_bytes
+from circuits.files import read_bytes, unreadable
 from circuits.masks import random_circuits
 from pipelines.discover.stages import chosen_edges
 from pipelines.engine.result_file import Result
@@ -44,7 +44,7 @@ def digest_of_texts(path: Path) -> str:
     try:
         return hashlib.sha256(read_bytes(path)).hexdigest()
     except OSError as error:
-        raise ValueError(f"cannot read the texts {path}: {error.strerror or error}.") from None
+        raise ValueError(unreadable(path, error, "the texts")) from None
 
 
 def choose_heads(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from circuits.arrays import Bools, Floats
-from circuits.data.prompts import PromptSet
+from circuits.data.prompts import END, PromptSet
 from circuits.evaluation.faithfulness import Baseline
 from circuits.intervals import excludes_zero, t_interval, wilson_interval
 from circuits.scores import ComponentScores, Scores
 from circuits.solved import dropped
+from circuits.tasks.from_template import are_all
 from graphs.flaws import flaws_of, why_unsolved
 from pipelines.runs.run import Run
 from pipelines.runs.settings import PromptSettings
@@ -175,6 +176,38 @@ def of_ties(tied_out: Mapping[str, int]) -> list[str]:
         f"own order: ask for {n} more to have them all, or for fewer."
         for what, n in tied_out.items()
     ]
+
+
+def of_prompts(config: PromptSettings, prompts: PromptSet) -> list[str]:
+    """What is doubtful about the prompts, and whether they are fewer than were asked for."""
+    return with_size(prompts.warnings, of_size(config, len(prompts)), len(prompts))
+
+
+def with_size(warnings: Iterable[str], of_size: Sequence[str], n_prompts: int) -> list[str]:
+    """Warnings with what is said of the number of prompts, which says too that these are all."""
+    said = list(dict.fromkeys([*warnings, *of_size]))
+    return [text for text in said if text != are_all(n_prompts)] if of_size else said
+
+
+def of_words(choosing: PromptSet, judging: PromptSet) -> list[str]:
+    """That prompts of a template are judged on words that all of them chose the circuit on, where that is so."""
+    words, before = (_words_in(prompts) for prompts in (judging, choosing))
+    if not words or not words <= before:
+        return []
+    return [
+        "every word in a slot of the prompts that judge the circuit is in one that chooses it too: held out are "
+        "combinations of words, and not words. With more words in the template, some would be new."
+    ]
+
+
+def _words_in(prompts: PromptSet) -> set[tuple[int, ...]]:
+    """The words in the slots of a template's prompts, as tokens of the clean side."""
+    return {
+        tuple(prompt.clean[position] for position in positions)
+        for prompt in prompts
+        for role, positions in prompt.roles.items()
+        if role != END
+    }
 
 
 def of_size(config: PromptSettings, n_prompts: int) -> list[str]:

@@ -15,7 +15,7 @@ from circuits.data.absent_objects import NEGATIVES
 from circuits.data.coco import ObjectQuestion, read_annotations
 from circuits.data.image_prompts import ImageQuestion
 from circuits.data.question_files import image_files, read_questions, require_images, with_pictures, with_regions
-from circuits.files import read_bytes
+from circuits.files import read_bytes, unreadable
 from circuits.tasks import IMAGE_TASKS
 from circuits.tasks.coco_objects import CocoObjects, with_objects
 from circuits.tasks.image_base import ImageTask
@@ -92,7 +92,7 @@ def digest_of_file(path: Path, what: str) -> str:
     try:
         return hashlib.sha256(read_bytes(path)).hexdigest()
     except OSError as error:
-        raise ValueError(f"cannot read the {what} {path}: {error.strerror or error}.") from None
+        raise ValueError(unreadable(path, error, f"the {what}")) from None
 
 
 def coco_source(task: CocoObjects, *, n: int, seed: int, negatives: str | None = None) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from circuits.data.question_files import is_question_file
 from circuits.data.records import entries_of
 from circuits.data.texts import holds_texts, read_texts
 from circuits.evaluation.solved_prompts import MOST_DRAWN
-from circuits.files import read_bytes
+from circuits.files import read_bytes, unreadable
 from circuits.lookup import lookup, unknown
 from circuits.tasks import IMAGE_TASKS, TASKS
 from circuits.tasks.coco_objects import CocoObjects
@@ -30,7 +30,7 @@ def prompt_source(config: PromptSettings) -> tuple[dict[str, Any], int]:
     try:
         data = read_bytes(path)
     except OSError as error:
-        raise ValueError(f"cannot read the prompt file {path}: {error.strerror or error}.") from None
+        raise ValueError(unreadable(path, error, "the prompt file")) from None
     if config.corruption is not None:
         raise ValueError(f"{path} brings its own corrupt prompts: leave out --corruption.")
     if config.held_out:

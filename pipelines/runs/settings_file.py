@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from circuits.files import read_text, reading_fault
+from circuits.files import read_text, unreadable
 from circuits.lookup import unknown
 from circuits.plain_values import plain
 from circuits.strict_json import kind_of
@@ -34,7 +34,7 @@ def read_yaml(path: Path, kind: type[CommandSettings]) -> dict[str, Any]:
     try:
         text = read_text(path)
     except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"cannot read the settings file {path}: {reading_fault(error)}.") from None
+        raise ValueError(unreadable(path, error, "the settings file")) from None
     try:
         content = parse_yaml(text)
     except ValueError as error:

@@ -20,7 +20,7 @@ from circuits.data.texts import read_texts, texts_to_read
 from circuits.data.tokenizer import OR_A_TOKENIZER, Tokenizer
 from circuits.evaluation.faithfulness import measure_baseline
 from circuits.evaluation.solved_prompts import MOST_DRAWN, is_solved, keep_solved, solved_prompts
-from circuits.files import read_bytes
+from circuits.files import read_bytes, unreadable
 from circuits.metrics import METRICS
 from circuits.model.steps import Steps, whole
 from circuits.tasks import IMAGE_TASKS, TASKS
@@ -226,7 +226,7 @@ def locate_prompts(settings: Mapping[str, Any], locations: Mapping[str, str]) ->
     try:
         digest = hashlib.sha256(read_bytes(path)).hexdigest()
     except OSError as error:
-        raise ValueError(f"cannot read the prompt file {path}: {error.strerror or error}.") from None
+        raise ValueError(unreadable(path, error, "the prompt file")) from None
     if digest != settings["file"]:
         raise ValueError(f"{path} has changed since this run was planned. Run the command again.")
     return located | {"path": str(path)}

@@ -15,7 +15,7 @@ from circuits.scores import ComponentScores
 from pipelines.reporting.report import Format, Report
 from pipelines.reporting.tables import Row
 from pipelines.runs.asked_model import model_asked
-from pipelines.runs.caveats import accuracy_of, of_accuracy, of_scores, of_size
+from pipelines.runs.caveats import accuracy_of, of_accuracy, of_prompts, of_scores
 from pipelines.runs.codec import baseline_from, prompts_from
 from pipelines.runs.run import read_circuit
 from pipelines.trace.plan import TracePlan
@@ -86,8 +86,7 @@ def report(plan: TracePlan) -> Traced:
         *of_accuracy(summary),
         *_warnings(summary),
         *of_scores(trace.scores, baseline, position=config.position),
-        *of_size(config, len(prompts)),
-        *prompts.warnings,
+        *of_prompts(config, prompts),
     ]
     if n_absent := jobs.prompts.settings.get("n_absent"):
         summary["warnings"].append(f"{n_absent} questions about absent objects are left out: nothing to trace.")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from circuits.files import open_file, read_bytes, read_text, reading_fault, replace_file
+from circuits.files import open_file, read_bytes, read_text, reading_fault, replace_file, unreadable
 
 
 def test_files_are_read(tmp_path: Path) -> None:
@@ -30,6 +30,21 @@ def test_why_a_file_cannot_be_read_is_said_without_numbers_of_the_system(tmp_pat
         except (OSError, UnicodeDecodeError) as error:
             said.append(reading_fault(error))
     assert said == ["it is no text in UTF-8 (byte 3); save it as UTF-8", "No such file or directory"]
+
+
+def test_a_name_much_like_that_of_a_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "capitals.jsonl").write_text("{}")
+    (tmp_path / "capitals.d").mkdir()
+    missing = FileNotFoundError(2, "No such file or directory")
+    said = unreadable(tmp_path / "capitls.jsonl", missing, "the prompt file")
+    assert said == (
+        f"cannot read the prompt file {tmp_path / 'capitls.jsonl'}: No such file or directory. "
+        f"Did you mean '{tmp_path / 'capitals.jsonl'}'?"
+    )
+    for path in (tmp_path / "other.csv", tmp_path / "absent" / "capitals.jsonl", tmp_path / "capital.d"):
+        assert "Did you mean" not in unreadable(path, missing, "the prompt file")
+    refused = PermissionError(13, "Permission denied")
+    assert unreadable(tmp_path / "capitls.jsonl", refused, "the texts").endswith(": Permission denied.")
 
 
 def test_what_is_no_file_is_refused_at_once(tmp_path: Path) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError, RepositoryNotFoundError
 
 from circuits.model.load import load_model, model_from_module
 from circuits.model.sources import find_model, model_fingerprint
@@ -173,3 +175,32 @@ def test_a_model_of_another_kind_is_refused_in_one_line(tmp_path: Path):
     with pytest.raises(ValueError, match="it is of type 'clip_vision_model', which is no language model") as caught:
         load_model(str(tmp_path / "bert"))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("raised", "said"),
+    [
+        (RepositoryNotFoundError, "it is not there either, or not for everybody: look for its name on the hub"),
+        (GatedRepoError, "it is given to those alone who accept its terms: do so on its page, and log in"),
+        (LocalEntryNotFoundError, "it cannot be had here: it is not in the cache, and the hub is not reached. Copy"),
+        (ConnectionError, "it cannot be had here: it is not in the cache, and the hub is not reached. Copy"),
+    ],
+)
+def test_what_the_hub_says_is_said_in_our_words(monkeypatch, raised, said):
+    def refuse(*_: Any, **__: Any) -> None:
+        error = raised.__new__(raised)
+        error.args = ("401 Client Error. (Request ID: Root=1-2) If you are trying to access a private repo, ...",)
+        raise error
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", refuse)
+    with pytest.raises(ValueError, match="Did you mean 'smollm2-135m'") as error:
+        find_model("smollm2-135n")
+    message = str(error.value)
+    assert f"As a Hugging Face id {said}" in message
+    assert "Client Error" not in message
+    assert raised.__name__ not in message
+    # What can be no id of the hub is not to be downloaded from it.
+    assert "hf download" not in message
+    if "cannot be had" in said:
+        with pytest.raises(ValueError, match=r"fill the cache elsewhere with `hf download some/model`\.$"):
+            find_model("some/model")

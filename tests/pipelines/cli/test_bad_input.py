@@ -35,6 +35,9 @@ def require_refusal(answer: Any, *said: str) -> None:
         (["discover", "ioi", "--method", "eap_"], ["no method 'eap_'", "Did you mean 'eap'?"]),
         (["discover", "ioi", "--metric", "logit_diference"], ["no metric", "Did you mean 'logit-difference'?"]),
         (["discover", "ioi", "--model", "refrence"], ["refrence", "Did you mean 'reference'?"]),
+        (["discover", "ioi", "--set", "steps=true"], ["setting steps: expected a number (got True)"]),
+        (["discover", "prompt.jsonl"], ["cannot read the prompt file", "Did you mean 'prompts.jsonl'?"]),
+        (["prompts", "check", "prompt.jsonl"], ["cannot read the prompt file", "Did you mean 'prompts.jsonl'?"]),
         (
             ["discover", "ioi", "--method", "activation-patching", "--set", "wher=all"],
             ["no setting of activation-patching"],
@@ -60,6 +63,7 @@ def test_unknown_names_are_refused_with_the_nearest(
     circuits: Command, monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: list[str]
 ):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")  # an unknown model must not wait for a network
+    Path("prompts.jsonl").touch()
     require_refusal(circuits(*arguments), *said)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,16 @@ def test_a_pattern_that_matches_several_runs_is_said_and_they_are_listed(
     assert answer.exit_code == 2
     assert "one run is expected, and the pattern matched several" in " ".join(answer.stderr.split())
     assert f"\n  {first}\n  {second}\n" in answer.stderr
+    assert "of one kind" not in answer.stderr
+
+
+def test_a_pattern_that_matches_runs_of_one_method_alone_is_told(circuits: Command):
+    made_runs("ioi-eap-1a2b3c4d", "ioi-eap-ig-5e6f7a8b", "ioi-eap-ig-activations-5e6f7a8b")
+    matched = sorted(str(path) for path in Path().glob("runs/ioi-eap-*"))
+    said = re.search(r"\n(\S+) matches those of one kind alone", circuits("codes", *matched).stderr)
+    assert said is not None
+    assert [str(path) for path in Path().glob(said[1])] == ["runs/ioi-eap-1a2b3c4d"]
+    assert [str(path) for path in Path().glob("runs/ioi-eap-ig-????????")] == ["runs/ioi-eap-ig-5e6f7a8b"]
 
 
 def test_of_many_runs_the_first_are_listed(circuits: Command):

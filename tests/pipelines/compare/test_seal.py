@@ -52,6 +52,8 @@ def test_a_comparison_that_was_changed_is_not_exported(circuits: Callable[..., A
         (("reuse", ""), "", "comparison.json"),
         (("show", ""), "comparison.json", "comparison.json"),
         (("show", "", "--json"), "summary.json", "summary.json"),
+        (("show", ""), "", "comparison.json"),
+        (("show", ""), "", "summary.json"),
         (("rerun", ""), "comparison.json", "comparison.json"),
     ],
 )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import socketserver
 import subprocess
 import sys
 import threading
@@ -353,6 +355,23 @@ def test_a_scheduler_that_goes_between_its_answer_and_the_connection_is_told(clu
     monkeypatch.setattr(distributed, "Client", client)
     with pytest.raises(ValueError, match=r"no Dask scheduler answers at 'tcp://.*': Timed out trying to connect\."):
         compute(chain(2), tmp_path, cluster)
+
+
+def test_a_server_that_is_none_of_dask_is_told_without_words_of_python(tmp_path):
+    """A web server answers every line; the first bytes would be the size of a message, and larger than any memory."""
+
+    class Web(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n" * 20)
+
+    with socketserver.TCPServer(("127.0.0.1", 0), Web) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"tcp://127.0.0.1:{server.server_address[1]}"
+        execution = Execution(out=tmp_path, scheduler=address)
+        with pytest.raises(ValueError, match="no Dask scheduler answers at 'tcp://") as error:
+            execute(chain(2), Store(tmp_path), execution, on_done=lambda job: None)
+        server.shutdown()
+    assert not re.search(r"Error\b|Exception", str(error.value))
 
 
 def test_a_late_worker_with_another_version_gives_no_result(cluster, tmp_path, monkeypatch):

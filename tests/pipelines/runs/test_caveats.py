@@ -11,7 +11,7 @@ from circuits.components import Component, Wiring
 from circuits.data.prompts import Prompt, PromptSet
 from circuits.evaluation.faithfulness import Baseline
 from circuits.scores import ComponentScores, EdgeScores, Provenance
-from pipelines.runs.caveats import accuracy_of, at_baseline, of_accuracy, of_scores, of_ties
+from pipelines.runs.caveats import accuracy_of, at_baseline, of_accuracy, of_scores, of_ties, of_words
 
 
 def summary_of(n_correct: int, n_top1: int, n: int, *, n_wrong: int = 1) -> dict[str, Any]:
@@ -136,3 +136,15 @@ def test_ties_say_how_many_more_to_ask_for() -> None:
     assert "3 more edges score the same as the weakest that was chosen" in edges
     assert edges.endswith("ask for 3 more to have them all, or for fewer.")
     assert "1 more component scores the same" in component
+
+
+def test_words_of_a_template_that_judge_a_circuit_are_told_where_none_is_new():
+    def prompts(*words: int) -> PromptSet:
+        pairs = (Prompt((1, word, 3), (1, 2, 3), (4,), (5,), 2, {"S": (1,), "END": (2,)}) for word in words)
+        return PromptSet("names", tuple(pairs))
+
+    (said,) = of_words(prompts(7, 8), prompts(8, 7))
+    assert "held out are combinations of words" in said
+    assert of_words(prompts(7, 8), prompts(8, 9)) == []
+    without_slots = PromptSet("plain", (Prompt((1,), (2,), (4,), (5,), 0),))
+    assert of_words(without_slots, without_slots) == []

@@ -112,6 +112,33 @@ def test_a_frame_is_taken_as_the_same_table_in_a_file(tokenizer, tmp_path):
     assert prompts_from(ids.assign(wrong_answer_ids=[8, None])).prompts[0].wrong_answers == (8,)
 
 
+class FrameOfPolars:
+    """What a frame of polars offers of a frame of pandas: its columns, rows as mappings, and a `to_dict` of columns."""
+
+    def __init__(self, frame: pd.DataFrame) -> None:
+        self._rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
+        self.columns = list(frame.columns)
+
+    def __iter__(self) -> Any:
+        raise AssertionError("these are columns")
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        return self._rows
+
+    def to_dict(self, *, as_series: bool = True) -> dict[str, Any]:
+        raise AssertionError(f"these are columns, as series: {as_series}")
+
+
+def test_a_frame_of_polars_is_taken_as_that_of_pandas(tokenizer, tmp_path):
+    frame = frame_of(PAIRS, roles=[json.dumps({"IO": pair[2]}) for pair in PAIRS], comment=None)
+    given: Any = FrameOfPolars(frame)
+    assert prompts_from(given, tokenizer) == prompts_from(frame, tokenizer)
+    runs = [discover(each, edges=20, out=tmp_path / "runs", method="eap") for each in (given, frame)]
+    assert runs[0].folder == runs[1].folder
+    with pytest.raises(ValueError, match="the header names 'answers' twice"):
+        prompts_from(FrameOfPolars(frame.rename(columns={"comment": " answers"})), tokenizer)  # pyright: ignore[reportArgumentType]
+
+
 def test_faults_of_a_frame_are_those_of_a_table(tokenizer):
     frame = frame_of(PAIRS[:3])
     frame.loc[0, "answers"] = float("nan")

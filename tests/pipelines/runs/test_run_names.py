@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -193,3 +194,12 @@ def test_prompts_of_a_file_are_called_by_the_name_that_the_run_was_given(tiny: A
     assert b">mine<" in export(named, "svg")
     assert '"title":"mine"' in export(named, "html").decode().replace('": "', '":"')
     assert DiscoverSettings(task="ioi", name="own").called("ioi") == "ioi"
+
+
+def test_a_pattern_of_eight_characters_matches_the_runs_of_one_method(tmp_path: Path):
+    execution = Execution(out=tmp_path)
+    methods = ("eap", "eap-ig", "eap-ig-activations")
+    names = [discover_plan.plan(DiscoverSettings(task="ioi", method=name), execution).run_name for name in methods]
+    names.append(trace_plan.plan(TraceSettings(task="ioi"), execution).run_name)
+    for method, name in zip((*methods, "trace"), names, strict=True):
+        assert fnmatch.filter(names, f"ioi-{method}-????????") == [name]

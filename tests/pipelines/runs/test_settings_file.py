@@ -76,6 +76,9 @@ def test_a_malformed_settings_file_says_so(tmp_path: Path, text: str, message: s
         ({"edges": "many"}, r"edges is 'many'"),
         ({"dtype": "float8"}, r"dtype is 'float8'"),
         ({"workers": 2, "gpus": True}, "workers and gpus are different places"),
+        ({"data": "scheduler"}, "data is scheduler, and no scheduler is given"),
+        ({"data": "scheduler", "workers": 2}, "data is scheduler, and no scheduler is given"),
+        ({"wait_for_workers": 60}, "wait_for_workers is given, and no workers are asked for"),
     ],
 )
 def test_a_value_that_does_not_fit_is_shown(values: dict[str, object], message: str):

@@ -78,8 +78,18 @@ def test_all_are_taken_with_a_warning_where_more_are_asked_for(circuits: Command
     assert (checked["summary"]["prompts"], checked["remarks"]) == (60, ["These are all 60 prompts that it makes."])
     run = circuits("discover", template, "--method", "eap", "--edges", "20", "--prompts", "200", "--json").json
     assert run["n_prompts"] == 60
-    assert "200 prompts were asked for, and names.yaml makes 60: all of them were taken." in run["warnings"]
+    of_number = [warning for warning in run["warnings"] if "60" in warning]
+    assert of_number == ["200 prompts were asked for, and names.yaml makes 60: all of them were taken."]
     assert "60 prompts of 200 asked for" in " ".join(circuits("status").stdout.split())
+
+
+def test_words_that_chose_and_judge_a_circuit_are_told_once(circuits: Command, template: Path) -> None:
+    """Of 30 prompts each, six names and two places are in both halves; nothing is said where there are no halves."""
+    asked = ("discover", template, "--method", "eap", "--edges", "20", "--json")
+    said = "every word in a slot of the prompts that judge the circuit is in one that chooses it too"
+    assert [said in warning for warning in circuits(*asked).json["warnings"]].count(True) == 1
+    for more in (("--judge-on", "same"), ("--prompts", "4")):
+        assert not any(said in warning for warning in circuits(*asked, *more).json["warnings"])
 
 
 def test_solved_prompts_are_drawn_until_there_are_enough(circuits: Command, template: Path) -> None:

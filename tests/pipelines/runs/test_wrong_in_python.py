@@ -94,7 +94,7 @@ def calls(run: Any, model: Any, prompts: Any, out: Path) -> list[tuple[Callable[
         (lambda: METHODS["eapp"], "no method 'eapp'.*Did you mean 'eap'"),
         (lambda: TASKS["ioo"], "no task 'ioo'.*Did you mean 'ioi'"),
         (lambda: eap.score(model, [PAIR], metric=METRIC), r"prompts_from\(pairs, model\.tokenizer\)"),
-        (lambda: patch(model, 7, "a1.h1"), "own ones: a list of pairs, a frame of pandas, or a prompt file"),
+        (lambda: patch(model, 7, "a1.h1"), "own ones: a list of pairs, a frame of pandas or polars, or a prompt file"),
         (lambda: activations(model, prompts, []), "no point is given"),
         (lambda: activations(model, prompts, "r1")["r2"], "no activations of 'r2'"),
         (lambda: build(model, n=2), r"tokenizer is an object of type Model, .*model\.tokenizer"),
