@@ -218,8 +218,8 @@ class EdgeScores:
         >>> model = load_model("reference")
         >>> prompts = TASKS["ioi"]().build(model.tokenizer, n=8)
         >>> frame = METHODS["eap"]().score(model, prompts, metric=METRICS["logit-difference"]).to_frame()
-        >>> frame.nlargest(2, "score")[["edge", "layer", "head", "measured_by"]].values.tolist()
-        [['m3->logits', 3, None, 'eap'], ['a3.h3->logits', 3, 'a3.h3', 'eap']]
+        >>> frame.nlargest(2, "score")[["edge", "layer", "index", "measured_by"]].values.tolist()
+        [['m3->logits', 3, <NA>, 'eap'], ['a3.h3->logits', 3, 3, 'eap']]
         >>> sums = frame.groupby("source")["score"].sum()  # what the outgoing edges of a part add up to
         >>> sums.drop("input").idxmax()
         'a3.h3'

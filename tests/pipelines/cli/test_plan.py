@@ -66,7 +66,7 @@ def test_the_table_says_what_fits_and_what_was_probed(circuits: Command, tmp_pat
     answer = circuits("doctor", "--plan", "a.yaml")
     assert answer.exit_code == 0
     assert "measure eap" in answer.stdout
-    assert "Probe: 8 prompts of" in answer.stdout
+    assert "Probe: 4 prompts of" in answer.stdout
     assert answer.stdout.rstrip().endswith("it fits.")
     assert "without loading the model." in " ".join(answer.stdout.split())
 
@@ -138,7 +138,7 @@ def test_all_worker_processes_count_together(circuits: Command, tmp_path: Path, 
 def test_of_many_prompts_a_sample_is_made(circuits: Command, tmp_path: Path, monkeypatch):
     # A speed that is the same for both.
     monkeypatch.setattr("pipelines.forecast.probe.probe", lambda *_: Speed(1e9, 1e9, 8, 20, 0.1))
-    text = FILES["estimate"][1].replace("prompts: 8", "prompts: 10000")
+    text = FILES["estimate"][1].replace("prompts: 4", "prompts: 10000")
     (tmp_path / "a.yaml").write_text(text)
     many = circuits("doctor", "--plan", "a.yaml", "--json")
     assert many.exit_code == 0, many.stderr

@@ -8,7 +8,7 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import psutil
@@ -55,6 +55,15 @@ def require_continues(circuits: Callable[..., Any], stderr: str) -> None:
     assert circuits(*arguments, "--json").json["jobs"] == {"total": n_jobs, "computed": n_jobs - n_kept}
 
 
+@pytest.fixture
+def with_hangups() -> Iterator[None]:
+    """Processes that are started hear of a closed terminal, also where these tests run under nohup."""
+    was = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, was)
+
+
+@pytest.mark.usefixtures("with_hangups")
 def test_a_closed_terminal_ends_a_command(circuits: Callable[..., Any], spawn: Callable[..., Any], tiny: Any):
     process = begun(spawn, tiny)
     process.send_signal(signal.SIGHUP)
