@@ -22,7 +22,7 @@ import pytest
 
 from circuits.data.prompts import Prompt, PromptSet
 from circuits.methods import METHODS
-from tests.fonts import cut_once, measured_once, one_pdf_of_each_kind
+from tests.fonts import cut_once, few_drawn, measured_once
 
 ROOT = Path(__file__).parent.parent
 SAMPLES = Path(os.environ.get("CIRCUITS_SAMPLE_MODELS", ROOT.parent / "shared" / "models"))
@@ -188,15 +188,15 @@ def shared_fonts() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def _kinds_of_pdfs() -> set[Any]:
-    """The functions whose figures commands have written as PDF."""
-    return set()
+def _kinds_drawn() -> dict[Any, Any]:
+    """The functions whose figures commands have drawn, and in which command."""
+    return {}
 
 
 @pytest.fixture(scope="module")
-def few_pdfs(_kinds_of_pdfs: set[Any]) -> Iterator[None]:
-    """Of the PDFs that commands write, the first of each kind of figure is written in full."""
-    with one_pdf_of_each_kind(_kinds_of_pdfs):
+def few_figures(request: pytest.FixtureRequest, _kinds_drawn: dict[Any, Any]) -> Iterator[None]:
+    """Commands draw one figure of each kind, and all in files with `LOOKS_AT_FIGURES = True`, but for their PDFs."""
+    with few_drawn(_kinds_drawn, in_full=getattr(request.module, "LOOKS_AT_FIGURES", False)):
         yield
 
 

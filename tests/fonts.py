@@ -1,4 +1,4 @@
-"""Figures whose fonts are read once, and PDFs of each kind of figure drawn once: for tests of what commands write."""
+"""Figures whose fonts are read once, and a few of which are drawn: for tests of what commands write."""
 
 from __future__ import annotations
 
@@ -73,32 +73,31 @@ def measured_once() -> Iterator[None]:
 
 
 @contextmanager
-def one_pdf_of_each_kind(written: set[Any]) -> Iterator[None]:
-    """Within, the first figure that a function draws is written as PDF in full, and later ones of it as a blank page
-    that says of itself what they would say: most are there as SVG as well, which costs less.
+def few_drawn(known: dict[Any, Any], *, in_full: bool) -> Iterator[None]:
+    """Within, commands leave blank pages for figures of a kind that one has drawn before: to draw them takes as long as
+    all else of a small command. What a page says of itself in its metadata is there.
 
-    written  the functions whose figures have been, to which those of now are added
+    known    the functions that draw -> the command that has drawn theirs in full; those of now are added
+    in_full  somebody looks at the figures, and only of PDFs, which stand beside the same as SVG, are there blank ones
     """
     from matplotlib.figure import Figure
 
     from graphs.figures import canvas
 
     draw_figure, save = canvas._drawn, Figure.savefig
-    drawn_by: WeakKeyDictionary[Figure, Any] = WeakKeyDictionary()
+    is_known: WeakKeyDictionary[Figure, bool] = WeakKeyDictionary()
 
     def drawn(draw: Any) -> Figure:
-        figure = draw_figure(draw)
-        drawn_by[figure] = draw.func
+        kind, command = getattr(draw.func, "__func__", draw.func), canvas._DRAWN.get()
+        # Without a command, somebody has asked for this one figure.
+        is_blank = command is not None and known.setdefault(kind, command) is not command
+        figure = Figure((1, 1)) if is_blank and not in_full else draw_figure(draw)
+        is_known[figure] = is_blank
         return figure
 
     def saved(figure: Figure, stream: Any, **settings: Any) -> None:
-        kind = drawn_by.get(figure)
-        if settings["format"] != "pdf" or kind not in written:
-            save(figure, stream, **settings)
-        else:
-            save(Figure((1, 1)), stream, **settings)
-        if settings["format"] == "pdf":
-            written.add(kind)
+        is_blank = settings["format"] == "pdf" and is_known.get(figure, False)
+        save(Figure((1, 1)) if is_blank else figure, stream, **settings)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(canvas, "_drawn", drawn)

@@ -47,7 +47,7 @@ def text(page: str) -> str:
     return (DOCS / f"{page}.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.usefixtures("shared_fonts", "few_pdfs")
+@pytest.mark.usefixtures("shared_fonts", "few_figures")
 @pytest.mark.parametrize(
     "page", [pytest.param(page, marks=pytest.mark.slow) if page in LONG else page for page in SAMPLES.RUN]
 )

@@ -117,7 +117,7 @@ def new_prompts() -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _figures(shared_fonts: None, few_pdfs: None) -> None:
+def _figures(shared_fonts: None, few_figures: None) -> None:
     """Commands write many figures."""
 
 

@@ -16,6 +16,8 @@ from circuits.model.load import load_model
 from circuits.tasks import TASKS
 from pipelines import cluster, discover, trace
 
+LOOKS_AT_FIGURES = True
+
 Command = Callable[..., Any]
 
 

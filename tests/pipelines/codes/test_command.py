@@ -20,6 +20,8 @@ from pipelines.codes.command import COMMAND
 from pipelines.discover.run import DiscoverRun
 from tests.pipelines.paper_checks import papers_of
 
+LOOKS_AT_FIGURES = True
+
 Command = Callable[..., Any]
 FEW = {"trials": 3, "epochs": 20, "features": 40}
 

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+LOOKS_AT_FIGURES = True
+
 Command = Callable[..., Any]
 
 

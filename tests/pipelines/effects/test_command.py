@@ -21,6 +21,8 @@ from pipelines.effects.command import COMMAND
 from tests.circuits.hand_models import choice_prompts, write_choice
 from tests.pipelines.paper_checks import papers_of
 
+LOOKS_AT_FIGURES = True
+
 Command = Callable[..., Any]
 
 

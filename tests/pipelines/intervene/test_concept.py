@@ -22,6 +22,8 @@ from pipelines import add_concept
 from tests.circuits.hand_models import selector_prompts, write_selector
 from tests.pipelines.drawn_again import draws_again
 
+LOOKS_AT_FIGURES = True
+
 Command = Callable[..., Any]
 
 

@@ -21,6 +21,8 @@ from pipelines import rank_curve
 from tests.circuits.hand_models import selector_prompts, write_selector
 from tests.pipelines.drawn_again import draws_again
 
+LOOKS_AT_FIGURES = True
+
 Command = Callable[..., Any]
 
 

@@ -27,6 +27,8 @@ from tests.circuits.hand_models import (
 from tests.pipelines.drawn_again import draws_again
 from tests.pipelines.paper_checks import papers_of
 
+LOOKS_AT_FIGURES = True
+
 Command = Callable[..., Any]
 
 

@@ -18,6 +18,8 @@ from circuits.tasks import TASKS
 from pipelines import profile
 from pipelines.profile.given import as_text, profile_from, profiles_from
 
+LOOKS_AT_FIGURES = True
+
 Command = Callable[..., Any]
 
 

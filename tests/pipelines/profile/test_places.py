@@ -14,6 +14,8 @@ from circuits.data.prompt_files import read_prompts
 from circuits.model.load import load_model
 from circuits.profiles import Dormant, contrast, measure_profiles
 
+LOOKS_AT_FIGURES = True
+
 Command = Callable[..., Any]
 
 

@@ -17,6 +17,8 @@ from circuits.profiles.reads import Score, score_parts
 from circuits.tasks import TASKS
 from pipelines import reads
 
+LOOKS_AT_FIGURES = True
+
 Command = Callable[..., Any]
 GIVEN = ("reads", "ioi", "--heads", "a2.h1,a3.h0", "--key", "IO", "--minus", "S1", "--prompts", "6")
 

@@ -16,6 +16,8 @@ import pytest
 from pipelines import compare, discover, report_reuse
 from pipelines.discover.run import DiscoverRun
 
+LOOKS_AT_FIGURES = True
+
 Command = Callable[..., Any]
 
 

@@ -30,6 +30,8 @@ from tests.circuits.hand_models import choice_prompts, induction_prompts, write_
 from tests.pipelines.drawn_again import draws_again
 from tests.pipelines.paper_checks import check_papers
 
+LOOKS_AT_FIGURES = True
+
 Command = Callable[..., Any]
 
 

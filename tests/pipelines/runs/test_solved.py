@@ -29,6 +29,8 @@ from pipelines.runs.first_jobs import FirstJobs
 from pipelines.runs.settings import RunConfig
 from tests.pipelines.cli.test_bad_input import require_refusal
 
+LOOKS_AT_FIGURES = True
+
 Command = Callable[..., Any]
 # A checkpoint that answers about half of these prompts.
 HALF = {"task": "colored-objects", "model": "reference-early"}

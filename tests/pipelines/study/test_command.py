@@ -26,6 +26,8 @@ from pipelines.study.plan import Varied, study_cases, study_jobs
 from pipelines.study.settings import StudySettings
 from tests.pipelines.paper_checks import papers_of
 
+LOOKS_AT_FIGURES = True
+
 Command = Callable[..., Any]
 CODING = {"method": "head-coding", "settings": {"least_accuracy": 0, "epochs": 3, "trials": 3}}
 CODING_OPTIONS = ("--method", "head-coding", *(f"--set={n}={v}" for n, v in CODING["settings"].items()))

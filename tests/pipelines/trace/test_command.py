@@ -29,6 +29,8 @@ from pipelines.trace.run import TraceRun
 from pipelines.trace.stages import layer_graph
 from tests.pipelines.paper_checks import papers_of
 
+LOOKS_AT_FIGURES = True
+
 Command = Callable[..., Any]
 VLM = ("--model", "reference-vlm")
 N_PROMPTS = 5
