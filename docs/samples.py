@@ -72,7 +72,7 @@ _MASKS = (
     (re.compile(r"-[0-9a-f]{8}\b"), "-NAME"),
     (re.compile(r"\b[0-9a-f]{16,}\b"), "HASH"),
     (re.compile(r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d)?)?"), "DATE"),
-    (re.compile(r"\b\d+(?:\.\d+)? (?:ms|s|min|MB)\b"), "AMOUNT"),
+    (re.compile(r"\b\d+(?:\.\d+)? (?:ms|s|min|h|MB)(?: \d+ (?:s|min))?\b"), "AMOUNT"),
     # The last columns of a table of costs: seconds and MB.
     (re.compile(r"│ *\d+\.\d\d *│ *\d+ *│$", re.MULTILINE), "AMOUNTS"),
 )

@@ -139,6 +139,8 @@ def test_outputs_are_compared_by_what_they_say():
     assert same("│ 8.0 │ 0.33  │ 0      │\n│ x │", "│ 8.0 │ 0.20  │ 24   │\n│ x │")
     assert not same("│ 8.0 │ 0.33  │ 0      │\n│ x │", "│ 7.0 │ 0.20  │ 24   │\n│ x │")
     assert same("faithfulness   0.853 [0.833, 0.870]\n46 edges │ ioi-eap-ig-00000000  12 s", shown)
+    assert same(shown.replace("6.8 s", "1 min 1 s"), shown)
+    assert same(shown.replace("6.8 s", "1 h 2 min"), shown)
     assert not same(shown.replace("46", "47"), shown)
     assert not same(shown.replace("0.852", "0.952"), shown)
     assert not same(shown.replace("edges", "heads"), shown)
