@@ -183,9 +183,9 @@ def prompts_name(config: PromptSettings) -> str:
 def subject_name(config: PromptSettings) -> str:
     """What a run's name begins with: `ioi`, and of another model than the default one `ioi-smollm2-135m`.
 
-    Patterns such as `runs/ioi-eap-ig-*` then match runs of one model; with `????????` in place of `*`, for the
-    characters that end a name, those of one method as well, where another's name begins alike. A folder goes by its own
-    name, a Hugging Face id by its last part; what is not safe in the name of a file becomes a hyphen.
+    Patterns such as `runs/ioi-eap-ig-*` then match runs of one model. With `????????` in place of `*`, for the end of a
+    name, they match those of one method as well, where another's name begins alike. A folder goes by its own name, a
+    Hugging Face id by its last part; what is not safe in the name of a file becomes a hyphen.
     """
     if config.model == PromptSettings.model_fields["model"].default:
         return folder_begin(prompts_name(config))
