@@ -218,8 +218,9 @@ class EdgeScores:
         >>> model = load_model("reference")
         >>> prompts = TASKS["ioi"]().build(model.tokenizer, n=8)
         >>> frame = METHODS["eap"]().score(model, prompts, metric=METRICS["logit-difference"]).to_frame()
-        >>> frame.nlargest(2, "score")[["edge", "layer", "index", "measured_by"]].values.tolist()
-        [['m3->logits', 3, <NA>, 'eap'], ['a3.h3->logits', 3, 3, 'eap']]
+        >>> strongest = frame.nlargest(2, "score")
+        >>> strongest[["edge", "layer", "measured_by"]].values.tolist(), strongest["head"].dropna().tolist()
+        ([['m3->logits', 3, 'eap'], ['a3.h3->logits', 3, 'eap']], ['a3.h3'])
         >>> sums = frame.groupby("source")["score"].sum()  # what the outgoing edges of a part add up to
         >>> sums.drop("input").idxmax()
         'a3.h3'
