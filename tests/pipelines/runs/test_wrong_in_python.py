@@ -160,14 +160,16 @@ def test_runs_are_compared_as_a_list_too(run):
     ],
 )
 def test_settings_of_a_method_that_are_none_are_named(given: Any, said: str):
+    method: Any = METHODS["eap-ig"]
     with pytest.raises(ValueError, match=re.escape(said)):
-        METHODS["eap-ig"](**given)
-    assert METHODS["eap-ig"](np.int64(3)).steps == 3
+        method(**given)
+    assert method(np.int64(3)).steps == 3
 
 
 def test_too_many_settings_of_a_method_are_refused():
+    method: Any = METHODS["eap-ig"]
     with pytest.raises(ValueError, match="eap-ig has 2 settings, and 3 are given"):
-        METHODS["eap-ig"](3, "left", 4)
+        method(3, "left", 4)
 
 
 @pytest.mark.parametrize(
