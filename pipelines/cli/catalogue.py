@@ -68,7 +68,7 @@ def print_tasks(rows: Sequence[Mapping[str, Any]], *, in_detail: bool) -> None:
             print_line(f"{row['task']}: {'; '.join(_assigned(row['settings']))}")
     if not in_detail:
         print_line("What each corruption does: --details. How a model does the tasks: --model.")
-    print_line("Prompts of a task, with tokens and roles: circuits prompts show TASK --model M.")
+    print_line("Prompts of a task, with tokens and roles: circuits tasks show TASK --model M.")
 
 
 def _assigned(settings: Mapping[str, Any]) -> list[str]:

@@ -20,7 +20,7 @@ from pipelines.cli.errors import BAD_INPUT, reports_errors
 from pipelines.cli.one_run import OneRunCommand
 from pipelines.cli.options import with_options
 from pipelines.cli.output import Output, print_json
-from pipelines.cli.prompts import prompts
+from pipelines.cli.prompts import TasksCommand, prompts
 from pipelines.cli.sections import CommandsInSections, GroupOfCommands
 from pipelines.cli.signals import end_on_signals
 from pipelines.engine.shown_warnings import show_warnings
@@ -87,8 +87,10 @@ def _add_commands() -> None:
         group.callback()(lambda: None)
     for name, offer in offers().items():
         group, is_grouped, own = name.rpartition(" ")
-        command = with_options(functools.partial(_tasks if name == "tasks" else run, name, offer), offer.settings)
-        (groups[group] if is_grouped else app).command(own, cls=OneRunCommand)(reports_errors(command))
+        is_tasks = name == "tasks"
+        command = with_options(functools.partial(_tasks if is_tasks else run, name, offer), offer.settings)
+        kind = TasksCommand if is_tasks else OneRunCommand
+        (groups[group] if is_grouped else app).command(own, cls=kind)(reports_errors(command))
 
 
 def _tasks(name: str, offer: Offer, values: Mapping[str, Any], output: Output) -> None:

@@ -41,9 +41,7 @@ def left_over(extra: list[str], given: list[str]) -> str:
     given  all that was typed after the command's name, patterns replaced by what they match
     """
     if not any(map(_is_run, extra)):
-        # As in `circuits tasks show ioi`.
-        hint = f". What the prompts of a task are: circuits prompts {' '.join(extra)}" if extra[0] == "show" else ""
-        return f"unexpected argument{'s' if len(extra) > 1 else ''}: {' '.join(extra)}{hint}"
+        return f"unexpected argument{'s' if len(extra) > 1 else ''}: {' '.join(extra)}"
     runs = [argument for argument in given if _is_run(argument)]
     more = f"\n  and {len(runs) - _LISTED} more" if len(runs) > _LISTED else ""
     listed = "".join(f"\n  {run}" for run in runs[:_LISTED])

@@ -1,4 +1,4 @@
-"""`circuits prompts check`, `show` and `new`."""
+"""`circuits prompts check`, `show` and `new`; `circuits tasks show` is the second of them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipelines.cli.errors import reports_errors
+from pipelines.cli.one_run import OneRunCommand
 from pipelines.cli.options import Json, path_named
 from pipelines.cli.output import print_json, say_first
 from pipelines.cli.plain_command import PlainCommand
@@ -102,6 +103,17 @@ def new(
 
     write_new(file)
     typer.echo(f"{file}: now `circuits prompts check {file} --model M`.")
+
+
+class TasksCommand(OneRunCommand):
+    """`circuits tasks`, which hands `show TASK` on to `circuits prompts show`."""
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        """The context of the command that is meant."""
+        if args[:1] != ["show"]:
+            return super().make_context(info_name, args, parent, **extra)
+        shown: Any = typer.main.get_command(prompts)
+        return shown.commands["show"].make_context(f"{info_name} show", args[1:], parent, **extra)
 
 
 def _settings(task: str, model: str, **asked: Any) -> PromptSettings:

@@ -16,8 +16,8 @@ class TasksSettings(CommandSettings):
 
     solved: the accuracy's 95 % interval is above 80 %. not: it reaches chance. in
     part: all between. A prompt is right when an answer is above every wrong answer. Writes tasks.json and tasks.csv
-    to a folder of the store. Repeating the command computes nothing new. `circuits prompts show TASK --model M` shows
-    the prompts of a task with their tokens and roles.
+    to a folder of the store. Repeating the command computes nothing new. `circuits tasks show TASK --model M` shows the
+    prompts of a task with their tokens and roles.
     """
 
     paper_tables = ("tasks", "corruptions")

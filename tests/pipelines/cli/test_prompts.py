@@ -240,10 +240,15 @@ def test_lines_and_tasks_are_told_apart(circuits: Callable[..., Any], tmp_path: 
     assert "`circuits prompts show` shows the prompts of a task" in refused.stderr
 
 
-def test_showing_a_task_leads_to_its_prompts(circuits: Callable[..., Any]) -> None:
-    refused = circuits("tasks", "show", "ioi", "--model", "reference")
+def test_showing_a_task_shows_its_prompts(circuits: Callable[..., Any]) -> None:
+    asked = ("ioi", "--model", "reference", "--prompts", "2")
+    shown = circuits("tasks", "show", *asked)
+    assert shown.exit_code == 0, shown.stderr
+    assert shown.stdout == circuits("prompts", "show", *asked).stdout
+    refused = circuits("tasks", "show", "ioi", "--details")
     assert refused.exit_code == 2
-    assert "circuits prompts show ioi" in " ".join(refused.stderr.split())
+    assert "tasks show --help" in refused.stderr
+    assert circuits("tasks", "ioi").exit_code == 2
 
 
 def test_an_image_is_shown_as_its_place_in_the_prompt(circuits: Callable[..., Any], tmp_path: Path) -> None:
