@@ -103,6 +103,7 @@ class CircuitGraph(Drawable):
     reason           why the circuit is empty; None when it is not
     prompts          which prompts chose and judged it; None where that is not recorded
     tied_out         `edges` or `components` -> how many that score the same as the weakest chosen one were not chosen
+    called           what figures call it in place of its task; None where that is its task
 
     Build one with `from_scores` or `from_edges`. ValueError from the constructor if an edge does not exist in the
     wiring or lies on no path, if nodes and edges disagree, or if a number is not finite.
@@ -147,6 +148,7 @@ class CircuitGraph(Drawable):
     reason: str | None = None
     tied_out: Mapping[str, int] = field(default_factory=dict)
     prompts: PromptUse | None = None
+    called: str | None = None
 
     def __repr__(self) -> str:
         return f"<CircuitGraph {self.label}: {self.description}>"
@@ -334,7 +336,9 @@ class CircuitGraph(Drawable):
 
     @property
     def label(self) -> str:
-        """What the circuit is called in figures: its task, or `circuit` if that is not recorded."""
+        """What the circuit is called in figures: by its own name, or its task, or `circuit` if none is recorded."""
+        if self.called is not None:
+            return self.called
         return self.provenance.task if self.provenance is not None else "circuit"
 
     @property

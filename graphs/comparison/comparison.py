@@ -52,10 +52,14 @@ class Comparison(Drawable):
 
     @property
     def labels(self) -> tuple[str, str]:
-        """What the two are called in figures: by task, else by method, model or ablation, else `A` and `B`."""
+        """What the two are called in figures: by task or name, else by both, by method, model or ablation, else `A` and
+        `B`."""
         sides = (self.a, self.b)
         if self.a.label != self.b.label:
             return self.a.label, self.b.label
+        tasks = [side.provenance.task if side.provenance is not None else "" for side in sides]
+        if tasks[0] != tasks[1]:
+            return f"{self.a.label}, {tasks[0]}", f"{self.b.label}, {tasks[1]}"
         methods = [side.method for side in sides]
         if methods[0] != methods[1]:
             return f"{self.a.label}, {methods[0]}", f"{self.b.label}, {methods[1]}"

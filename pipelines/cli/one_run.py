@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +53,14 @@ def left_over(extra: list[str], given: list[str]) -> str:
 def _closer_pattern(runs: list[str]) -> str:
     """The pattern of the first run's kind, where the one that was given matched several kinds, as `ioi-eap-*` matches
     `ioi-eap-ig-...`: names of runs end in eight characters of a hash."""
-    kinds = sorted({run.rstrip("/")[: -len(_OF_HASH)] for run in runs})
+    kinds = sorted({kind for run in runs if (kind := _kind(run)) is not None})
     return f"\n{kinds[0]}{_OF_HASH} matches those of one kind alone." if len(kinds) > 1 else ""
+
+
+def _kind(run: str) -> str | None:
+    """A run's name without its hash; None where it was given one that ends otherwise."""
+    ended = re.fullmatch(r"(.*-)[0-9a-f]{8}/?", run)
+    return None if ended is None else ended[1]
 
 
 def _is_run(argument: str) -> bool:

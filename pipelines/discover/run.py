@@ -100,8 +100,9 @@ def jobs_of(run: DiscoverRun, **changes: Any) -> Jobs:
     """
     jobs = all_jobs(run.config.model_copy(update=changes))
     if not run.was_made_by(jobs.graph):
+        again = f"circuits discover --config {run.folder / 'config.yaml'} --runs {run.folder.parent}"
         raise ValueError(
             f"run {run.name} is out of date: its model, its prompts or this package have changed since. Run it again: "
-            f"circuits discover --config {run.folder / 'config.yaml'} --runs {run.folder.parent}"
+            f"{again}{'' if run.config.name is None else f' --name {run.config.name}-anew'}"
         )
     return jobs

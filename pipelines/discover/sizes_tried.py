@@ -35,5 +35,5 @@ def lost_sizes(choice: Mapping[str, Any]) -> str | None:
         return None
     return (
         f"larger sizes were tried, of which {would_do:,} edges would do, but an earlier version did not keep them: "
-        "the same command again does"
+        "the same command does now, under another --name where it gives one"
     )

@@ -145,8 +145,11 @@ def _chosen_by(summary: Mapping[str, Any], bound: float) -> str:
     of_others = [_other(entry, bound) for entry in choice["choices"] if entry is not best]
     larger = larger_sizes(choice)
     n_larger = 0 if larger is None else len(larger["tried"]) - 1  # the first is the size that was asked for
-    counted = {"sizes tried": n_tried, "larger sizes tried": n_larger}
-    said = [*(f"{n} {what}" for what, n in counted.items() if n), *(text for text in of_others if text is not None)]
+    counted = {"": n_tried, "larger ": n_larger}
+    said = [
+        *(f"{n} {what}size{'s' if n > 1 else ''} tried" for what, n in counted.items() if n),
+        *(text for text in of_others if text is not None),
+    ]
     ran = "circuit was run" if choice["n_runs"] == 1 else "different circuits were run"
     told = f" ({'; '.join(said)})" if said else ""
     return f"{rule}, {RANKINGS[choice['ranking']]}{told}; {choice['n_runs']} {ran}"

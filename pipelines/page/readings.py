@@ -14,6 +14,7 @@ from pipelines.attention.report import AttentionReport
 from pipelines.profile.report import ProfileReport
 from pipelines.reporting.stored import read_report
 from pipelines.roles.report import RolesReport
+from pipelines.runs.first_jobs import task_name
 from pipelines.runs.run import Run, is_file
 
 Content = Mapping[str, Any]
@@ -48,7 +49,10 @@ def _with_folder(run: Run, graph: CircuitGraph, extras: CircuitExtras, folder: P
 
 
 def _require_same(run: Run, content: Content, path: Path) -> None:
-    asked = {"run": run.name, "task": run.circuit.label, "model": run.config.model}
+    asked = {"run": run.name, "model": run.config.model}
+    if "run" not in content:
+        # What circuits roles reads off a run goes by the run, what is read of prompts by these.
+        asked["task"] = task_name(run.config)
     for what, expected in asked.items():
         if (said := content.get(what, expected)) != expected:
             raise ValueError(f"{path} is of {what} {said}, and {run.name} of {expected}: give one of the same.")
@@ -94,7 +98,10 @@ def _patterns(shown: Sequence[Content], content: Content, number: int) -> Iterat
     """What one of the heads gives from the row, on every prompt that is kept."""
     for one in shown:
         row = one["token_roles"][content["row"]][-1]
-        yield Pattern(tuple(one["tokens"]), tuple(one["weights"][number][row][: row + 1]), row, one["prompt"])
+        weights = one["weights"][number][row]
+        # Most models read no later token, and have no weights for any.
+        read = weights if any(weights[row + 1 :]) else weights[: row + 1]
+        yield Pattern(tuple(one["tokens"]), tuple(read), row, one["prompt"])
 
 
 def _reading(name: str, value: Content, n_prompts: int) -> Reading:

@@ -12,6 +12,7 @@ about.json        where all of this came from, and the command that makes it (`p
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -37,7 +38,7 @@ from pipelines.runs.settings_file import validation_message
 if TYPE_CHECKING:
     from circuits.data.prompts import PromptSet
     from circuits.data.readable import ReadablePrompts
-    from circuits.scores import ComponentScores, EdgeScores, Provenance, Scores
+    from circuits.scores import ComponentScores, EdgeScores, Scores
     from graphs import CircuitGraph
     from graphs.prompt_use import PromptUse
 
@@ -110,19 +111,17 @@ class Run:
     def circuit(self) -> CircuitGraph:
         """The circuit: what was chosen, with its scores and how faithful it is."""
         graph = read_circuit(self._bytes("graph.json"), str(self.folder / "graph.json"))
+        name = self.config.name if isinstance(self.config, NamedRunConfig) else None
+        # A file of pairs that were given as objects is called after a hash.
+        own = {"task": name} if name is not None and is_of_pairs(self.config.task) else {}
         return replace(
             graph,
-            provenance=self._called(graph.provenance),
-            node_provenance=self._called(graph.node_provenance),
+            called=None if name is None or self.config.prompt_file is None else name,
+            provenance=graph.provenance and replace(graph.provenance, **own),
+            node_provenance=graph.node_provenance and replace(graph.node_provenance, **own),
             prompts=prompt_use(self.summary, self.config),
             metrics=dict(graph.metrics) | around_circuit(self.summary),
         )
-
-    def _called(self, provenance: Provenance | None) -> Provenance | None:
-        """Of prompts of a file, the name that the run was given in place of the file's."""
-        if provenance is None or not isinstance(self.config, NamedRunConfig):
-            return provenance
-        return replace(provenance, task=self.config.called(provenance.task))
 
     @cached_property
     def scores(self) -> EdgeScores:
@@ -196,6 +195,12 @@ class Run:
     def _bytes(self, name: str) -> bytes:
         data, self._record = read_recorded(self.folder, self._record, name)
         return data
+
+
+def is_of_pairs(task: str) -> bool:
+    """Whether a task is prompts that were given as objects, whose file is called after a hash."""
+    path = Path(task)
+    return path.parent.name == GIVEN and re.search(r"-[0-9a-f]{8}\.jsonl$", path.name) is not None
 
 
 def names_of(runs: Sequence[Run]) -> list[str]:

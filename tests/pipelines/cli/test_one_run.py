@@ -43,6 +43,12 @@ def test_a_pattern_that_matches_runs_of_one_method_alone_is_told(circuits: Comma
     assert [str(path) for path in Path().glob("runs/ioi-eap-ig-????????")] == ["runs/ioi-eap-ig-5e6f7a8b"]
 
 
+def test_names_that_end_in_no_hash_give_no_pattern(circuits: Command):
+    answer = circuits("codes", *made_runs("base-one", "ioi", "ioi-eap-1a2b3c4d"))
+    assert "one run is expected" in " ".join(answer.stderr.split())
+    assert "of one kind" not in answer.stderr
+
+
 def test_of_many_runs_the_first_are_listed(circuits: Command):
     answer = circuits("codes", *made_runs(*(f"ioi-eap-{number:08d}" for number in range(11))))
     assert answer.stderr.count("\n  runs/ioi-eap-") == 8

@@ -17,10 +17,11 @@ from circuits.packaged import fetched_file
 from graphs.export import read_about
 from graphs.export.page import file, library
 from graphs.export.page.library import CYTOSCAPE
-from pipelines import attention, discover, export, open_run, profile, trace
+from pipelines import attention, compare, discover, export, open_run, profile, trace
 from pipelines.discover.run import DiscoverRun
 from pipelines.engine.store import as_json
 from pipelines.page import library as fetching
+from pipelines.page.readings import _patterns
 from pipelines.trace.run import TraceRun
 from tests.browser import Opened, browser
 
@@ -188,6 +189,38 @@ def test_attention_of_a_version_that_kept_one_prompt_is_read_and_folders_of_othe
         (folders[-1] / "attention.json").write_bytes(as_json(kept))
     (circuit,) = data_in(export(run.name, "html", out=store, readings=folders))["circuits"]
     assert [pattern["prompt"] for pattern in circuit["patterns"][head]] == [3, 1]
+
+
+def test_readings_of_prompts_of_a_file_go_with_its_runs_whatever_these_are_called(tmp_path):
+    """Also where a run of it is called like a task, whose readings are not its own."""
+    prompts, store = tmp_path / "own.jsonl", tmp_path / "runs"
+    clean = "Because {} and {} were leaving the bridge , {} returned the sandwich to"
+    with prompts.open("w", encoding="utf-8") as lines:
+        for a, b in (("David", "Martin"), ("Emma", "Sarah"), ("Leo", "Sam")):
+            words = {"clean": clean.format(a, b, a), "corrupt": clean.format(a, b, b)}
+            pair = {**words, "answers": [f" {b}"], "wrong_answers": [f" {a}"], "roles": {"END": "to"}}
+            lines.write(json.dumps(pair) + "\n")
+    run = discover(str(prompts), method="eap", edges=20, name="ioi", out=store)
+    head = str(run.circuit.heads[0])
+    assert run.circuit.label == "ioi"
+    assert run.circuit.provenance is not None
+    assert run.circuit.provenance.task == "own"
+    own, other = (attention(task, heads=head, prompts=3, out=store) for task in (str(prompts), "ioi"))
+    (circuit,) = data_in(export(run.name, "html", out=store, readings=[own.folder]))["circuits"]
+    assert list(circuit["patterns"]) == [head]
+    with pytest.raises(ValueError, match="is of task ioi, and ioi of own"):
+        export(run.name, "html", out=store, readings=[other.folder])
+    # Two circuits that are called alike are told apart by their prompts.
+    of_task = discover("ioi", method="eap", edges=20, prompts=3, out=store)
+    assert compare(run, of_task, overlap_only=True, out=store).comparison.labels == ("ioi, own", "ioi, ioi")
+
+
+def test_weights_of_later_tokens_are_kept_where_there_are_any():
+    """Of a model that reads both ways."""
+    shown = {"token_roles": {"S": [1]}, "tokens": ["a", "b", "c"], "prompt": 0}
+    for row, kept in (([0.25, 0.25, 0.5], (0.25, 0.25, 0.5)), ([0.5, 0.5, 0.0], (0.5, 0.5))):
+        (pattern,) = _patterns([shown | {"weights": [[row, row, row]]}], {"row": "S"}, 0)
+        assert pattern.weights == kept
 
 
 def test_settings_of_paper_and_of_other_formats_are_refused(circuits: Command, store):
