@@ -22,8 +22,20 @@ def unknown(asked: object, known: Iterable[str], what: str) -> str:
     """The message for a name that is not known, or is no name: the known ones, and the nearest."""
     known = sorted(known)
     meant = nearest(str(asked).replace("_", "-"), known) or nearest(str(asked), known)
-    hint = "" if meant is None else f" Did you mean {meant!r}?"
-    return f"no {what} {value_text(asked)}. Known: {', '.join(known)}.{hint}"
+    return f"no {what} {value_text(asked)}. Known: {', '.join(known)}.{'' if meant is None else meant_instead([meant])}"
+
+
+def unknown_keys(asked: Iterable[str], known: Iterable[str]) -> str:
+    """The message for keys that a record may not have: those that it may, and the nearest to each."""
+    known = sorted(known)
+    meant = dict.fromkeys(near for key in asked if (near := nearest(key, known, likeness=0.75)) is not None)
+    return f"unknown key {', '.join(map(repr, asked))}; known: {known}.{meant_instead(meant)}"
+
+
+def meant_instead(meant: Iterable[str]) -> str:
+    """What was probably meant, as a question that follows a sentence; nothing where that is not known."""
+    names = ", ".join(map(repr, meant))
+    return f" Did you mean {names}?" if names else ""
 
 
 def nearest(name: str, known: Iterable[str], *, likeness: float = 0.5) -> str | None:

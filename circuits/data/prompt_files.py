@@ -29,6 +29,7 @@ from circuits.data.records.tables import entry_of_row, require_names
 from circuits.data.text_checks import of_tokens
 from circuits.data.tokenizer import OR_A_TOKENIZER, require_tokenizer
 from circuits.files import path_from, read_bytes, unreadable, write_atomically
+from circuits.lookup import unknown_keys
 from circuits.plain_values import plain
 from circuits.visible_text import typed_text, value_text
 
@@ -351,7 +352,7 @@ def parse_entry(entry: Entry, tokenizer: Tokenizer | None) -> Line:
     if missing := sorted(needed - record.keys() - set(empty)):
         faults.add(f"{', '.join(map(repr, missing))} missing; found {sorted({*record, *entry.empty})}.")
     if unknown := sorted(record.keys() - known):
-        faults.add(f"unknown key {', '.join(map(repr, unknown))}; known: {sorted(known)}.")
+        faults.add(unknown_keys(unknown, known))
     label = record.get("label") if is_labeled else PAIR
     is_known = isinstance(label, str) and label in _EXAMPLES and is_labeled == (label != PAIR)
     if "label" in record and not is_known:

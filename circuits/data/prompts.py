@@ -412,7 +412,10 @@ def prompt_from_text(
         faults.add(_unequal_lengths(tokens, corrupt_tokens, tokenizer))
     found = [[faults.in_call(_answer, word, clean, tokenizer) for word in side] for side in (answers, wrong_answers)]
     right, wrong = (tuple(answer for answer in side if answer is not None) for side in found)
-    faults.in_call(require_distinct, right, wrong)
+    if both := [text for text in answers if isinstance(text, str) and text in wrong_answers]:
+        faults.add(f"{both[0]!r} is an answer and a wrong answer: nothing tells them apart.")
+    else:
+        faults.in_call(require_distinct, right, wrong)
     places = {role: faults.in_call(_locate, role, where, tokens) for role, where in roles.items()}
     located = {role: at for role, at in places.items() if at is not None}
     if faults.said:

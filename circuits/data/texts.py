@@ -22,6 +22,7 @@ from circuits.data.prompt_files import BadPrompts
 from circuits.data.prompts import Prompt, PromptSet
 from circuits.data.records.base import text_of
 from circuits.data.tokenizer import Tokenizer
+from circuits.lookup import unknown_keys
 
 # With fewer, not even two losses are there to compare.
 FEWEST_TOKENS = 3
@@ -117,7 +118,7 @@ def _text(record: Mapping[str, Any], number: int) -> Text:
     """A text. ValueError with all that is wrong with it."""
     faults = Faults()
     if unknown := sorted(record.keys() - _KEYS):
-        faults.add(f"unknown key {', '.join(map(repr, unknown))}; a text has {', '.join(sorted(_KEYS))}.")
+        faults.add(unknown_keys(unknown, _KEYS))
     if ("text" in record) == ("ids" in record):
         faults.add('give "text" or "ids", one of them.')
     name, group, ids = record.get("name", f"{number}"), record.get("group", ALL), record.get("ids", [])

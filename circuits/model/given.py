@@ -26,6 +26,11 @@ def require_model(model: Model) -> None:
     from circuits.model.load import Model
 
     if not isinstance(model, Model):
+        if hasattr(model, "parameters"):
+            raise ValueError(
+                f"the model is a {type(model).__name__} in memory, which has not been looked at. Give "
+                "load_model(model), which takes it as it is."
+            )
         how = f"load_model({model!r})" if isinstance(model, str) else "load_model(...)"
         raise ValueError(f"the model is {typed_text(model)}, which is not loaded. Load it first: {how}")
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from circuits.data.answers import tokens_of
+from circuits.data.answers import Answer, tokens_of
 from circuits.data.faults import faults_of
 from circuits.data.left_out import lines_left_out
 from circuits.data.prompt_files import NEGATIVE, PAIR, BadPrompts, Line, entries_in, parse_entry, read_prompts
@@ -29,6 +29,7 @@ LINE, PROMPT = "line", "prompt"
 _NO_ANSWER = "the model does not answer"
 _MIXED = "the prompt holds its answer, and others do not"
 _CORRUPT_ANSWERS = "the corrupt prompt is answered like the clean one"
+_EXCHANGED = "the answer and the wrong answer look exchanged"
 
 
 class Checked(NamedTuple):
@@ -67,12 +68,17 @@ class Checked(NamedTuple):
 
     @property
     def notes(self) -> dict[str, tuple[list[int], str]]:
-        """What is doubtful, by its kind: the lines, and the detail of the first."""
-        found: dict[str, tuple[list[int], str]] = {}
+        """What is doubtful, by its kind: the lines, and the detail, where they differ that of the first."""
+        found: dict[str, dict[int, str]] = {}
         for row in self.rows:
             for note in row["notes"]:
-                found.setdefault(note["kind"], ([], note["detail"]))[0].append(row[self.unit])
-        return found
+                found.setdefault(note["kind"], {}).setdefault(row[self.unit], note["detail"])
+        return {kind: ([*details], self._in_one(details)) for kind, details in found.items()}
+
+    def _in_one(self, details: Mapping[int, str]) -> str:
+        """The detail of all these lines."""
+        first, of_first = next(iter(details.items()))
+        return of_first if len(set(details.values())) == 1 else f"of {self.unit} {first}, {of_first}"
 
     def as_json(self) -> dict[str, Any]:
         """Everything as JSON values."""
@@ -211,7 +217,11 @@ def _row(model: Model, line: Line, says: FirstToken, corrupt: FirstToken | None)
     if says.is_correct == (line.label == NEGATIVE):
         what = "the model gives the answer of a negative" if line.label == NEGATIVE else _NO_ANSWER
         notes.append({"kind": what, "detail": f"it says {top!r} first ({says.probability:.0%})."})
-    if corrupt is not None and corrupt.is_correct:
+    if corrupt is not None and corrupt.is_correct and _begins(prompt.wrong_answers, says):
+        (answered,) = token_texts([corrupt.token], model.tokenizer)
+        detail = f"the clean prompt is answered {top!r}, which stands as wrong, and the corrupt one {answered!r}."
+        notes.append({"kind": _EXCHANGED, "detail": detail})
+    elif corrupt is not None and corrupt.is_correct:
         detail = "what the corrupt prompt changes is not what the answer rests on, for this model."
         notes.append({"kind": _CORRUPT_ANSWERS, "detail": detail})
     return {
@@ -220,6 +230,10 @@ def _row(model: Model, line: Line, says: FirstToken, corrupt: FirstToken | None)
         "corrupt_says": None if corrupt is None else _says(model, corrupt),
         "notes": notes,
     }
+
+
+def _begins(answers: Sequence[Answer], says: FirstToken) -> bool:
+    return says.token in [tokens_of(answer)[0] for answer in answers]
 
 
 def _space(given: str, top: str) -> str:

@@ -188,6 +188,8 @@ def test_what_cannot_be_patched_is_refused_before_the_model_runs(model, prompts,
 def test_what_is_no_model_and_no_prompts_is_refused(model, prompts, call):
     with pytest.raises(ValueError, match=r"'reference' \(str\), .* Load it first: load_model\('reference'\)"):
         call("reference", prompts, "a3.h3")
+    with pytest.raises(ValueError, match=r"the model is a Linear in memory.* Give load_model\(model\)"):
+        call(torch.nn.Linear(2, 2), prompts, "a3.h3")
     with pytest.raises(ValueError, match=r"the model is None, which is not loaded"):
         call(None, prompts, "a3.h3")
     with pytest.raises(ValueError, match=r"'ioi' \(str\). Build those of a task: TASKS\['ioi'\]\(\)"):

@@ -94,10 +94,16 @@ def test_what_the_model_does_not_answer_is_said_with_the_lines(circuits: Callabl
     negative = {"prompt": TEXT.format("David", "Martin", "David"), "label": "negative", "answers": [" Martin"]}
     found = checked(circuits, write(tmp_path / "own.jsonl", pair("David", "Martin"), wrong))
     assert (found["summary"]["right"], found["summary"]["corrupt_with_the_answer"]) == (1, 1)
-    assert {note["kind"]: note["lines"] for note in found["notes"]} == {
+    notes = {note["kind"]: (note["lines"], note["detail"]) for note in found["notes"]}
+    assert {kind: lines for kind, (lines, _) in notes.items()} == {
         "the model does not answer": [2],
-        "the corrupt prompt is answered like the clean one": [2],
+        "the answer and the wrong answer look exchanged": [2],
     }
+    said = "the clean prompt is answered 'David', which stands as wrong, and the corrupt one 'Martin'."
+    assert notes["the answer and the wrong answer look exchanged"][1] == said
+    elsewhere = pair("David", "Martin", corrupt=TEXT.format("David", "Martin", "David").replace("bridge", "farm"))
+    found = checked(circuits, write(tmp_path / "own.jsonl", elsewhere))
+    assert [note["kind"] for note in found["notes"]] == ["the corrupt prompt is answered like the clean one"]
     found = checked(
         circuits, write(tmp_path / "own.jsonl", negative, negative | {"label": "positive", "answers": [" the"]})
     )
@@ -281,3 +287,24 @@ def test_questions_about_images_are_checked(circuits: Callable[..., Any], tmp_pa
     refused = circuits("prompts", "check", path, "--model", "reference-vlm")
     assert refused.exit_code == 2
     assert "give the folder that holds them (--images DIR)" in refused.stderr
+
+
+def test_of_lines_that_differ_the_first_is_told_as_one_of_them(circuits: Callable[..., Any], tmp_path: Path) -> None:
+    names = (("David", "Martin"), ("Leo", "Sam"))
+    lines = [pair(one, two, answers=[f" {one}"], wrong_answers=[f" {two}"]) for one, two in names]
+    notes = {note["kind"]: note for note in checked(circuits, write(tmp_path / "own.jsonl", *lines))["notes"]}
+    unanswered = notes["the model does not answer"]
+    assert unanswered["lines"] == [1, 2]
+    assert unanswered["detail"].startswith("of line 1, it says 'Martin' first")
+
+
+def test_a_key_that_is_misspelt_and_an_answer_that_is_wrong_too_are_told_in_words(
+    circuits: Callable[..., Any], tmp_path: Path
+) -> None:
+    misspelt = {key.replace("wrong_answers", "wrong_answer"): value for key, value in pair("Leo", "Sam").items()}
+    both = pair("David", "Martin", wrong_answers=[" Martin"])
+    answer = circuits("prompts", "check", write(tmp_path / "own.jsonl", misspelt, both))
+    assert answer.exit_code == 2
+    assert "unknown key 'wrong_answer'" in answer.stderr
+    assert "Did you mean 'wrong_answers'?" in answer.stderr
+    assert "' Martin' is an answer and a wrong answer" in answer.stderr
