@@ -32,7 +32,7 @@ from pipelines.engine.execution import Execution
 from pipelines.engine.job import Job, keys_of
 from pipelines.engine.plan import Plan
 from pipelines.engine.store import Store
-from pipelines.runs.circuit_runs import CircuitRuns, Planned, outlook
+from pipelines.runs.circuit_runs import CircuitRuns, Planned, how_many
 from pipelines.runs.run import Run, open_run, store_of
 
 # Bytes of a folder's name: file systems take 255, and the files in it have names of their own.
@@ -105,7 +105,7 @@ class ComparePlan(Plan):
         if self.transfer is None:
             return ""
         store = self.transfer.store
-        return outlook(
+        return how_many(
             CircuitRuns(store, jobs.judged_baseline, jobs.judge, [Planned(on_task, circuits.n_runs)])
             for jobs, on_task, circuits in zip(
                 self.transfer.runs, self.transfer.on_task, self.transfer.circuits, strict=True

@@ -44,7 +44,7 @@ from pipelines.evaluate.stages import (
     SEARCH_KNOCKOUTS,
     STABILITY,
 )
-from pipelines.runs.circuit_runs import CIRCUIT, CircuitRuns, by_weight, outlook
+from pipelines.runs.circuit_runs import CIRCUIT, CircuitRuns, by_weight, how_many_and_long
 from pipelines.runs.run import Run, open_run, store_of
 
 # How many circuit runs the search for knock-outs may take unasked: half of one each where they are resumed.
@@ -119,7 +119,7 @@ class EvaluatePlan(Plan):
     @property
     def outlook(self) -> str:
         """How many circuits are run, and what that takes by the pace of each run's own forward passes."""
-        return outlook(
+        return how_many_and_long(
             CircuitRuns(
                 case.store,
                 case.jobs.run.judged_baseline,

@@ -41,21 +41,30 @@ def by_weight(jobs: Sequence[Job]) -> Planned:
     return Planned(jobs, max((round(job.weight / (CIRCUIT * _n_prompts(job))) for job in jobs), default=0))
 
 
-def outlook(runs: Iterable[CircuitRuns]) -> str:
-    """How many circuits are run, and what that takes by the pace of each task's own forward passes; empty for none."""
-    n_circuits, seconds = 0, 0.0
+def how_many(runs: Iterable[CircuitRuns]) -> str:
+    """How many circuits are run; empty for none."""
+    stages = [(of.store, stage) for of in runs for stage in of.stages]
+    n_circuits = sum(stage.n_circuits for store, stage in stages if _missing(store, stage))
+    return f"about {n_circuits:,} circuits are run" if n_circuits else ""
+
+
+def how_many_and_long(runs: Iterable[CircuitRuns]) -> str:
+    """How many circuits are run, and what that takes by the pace of each task's own forward passes; empty for none.
+
+    For plans whose circuits are not forecast (`pipelines.forecast`), which would tell another time.
+    """
+    runs, seconds = list(runs), 0.0
     for store, baseline, judged, stages in runs:
         cost = store.cost(baseline.key)
         # Of one prompt, of which the baseline took a clean and an ablated pass.
         a_pass = float("nan") if cost is None else cost["seconds"] / (2 * sum(map(_n_prompts, judged)))
-        for stage in stages:
-            missing = [job for job in stage.jobs if not store.has(job.key)]
-            n_circuits += stage.n_circuits if missing else 0
-            seconds += sum(job.weight * a_pass for job in missing)
-    if not n_circuits:
-        return ""
-    takes = "" if isnan(seconds) else f", in about {duration(seconds)} on one processor"
-    return f"about {n_circuits:,} circuits are run{takes}"
+        seconds += sum(job.weight * a_pass for stage in stages for job in _missing(store, stage))
+    said = how_many(runs)
+    return said if not said or isnan(seconds) else f"{said}, in about {duration(seconds)} on one processor"
+
+
+def _missing(store: Store, stage: Planned) -> list[Job]:
+    return [job for job in stage.jobs if not store.has(job.key)]
 
 
 def _n_prompts(job: Job) -> int:
