@@ -31,6 +31,9 @@ SAMPLES = Path(os.environ.get("CIRCUITS_SAMPLE_MODELS", ROOT.parent / "shared" /
 FAMILIES = ("gpt2", "neox", "llama", "mistral", "qwen2", "qwen3", "gemma2")
 # Each has something that the others lack: scales, local layers, tables or projections.
 MORE_FAMILIES = ("gptneo", "gptj", "opt", "cohere", "granite", "smollm3", "glm")
+# Of both: matrices the other way round; parallel layers; grouped heads; norms behind layers; positions from 2; other
+# rotations.
+UNLIKE = ("gpt2", "neox", "llama", "gemma2", "opt", "glm")
 # The methods that need no more than a model and prompts; the other one reads a file.
 MEASURING = [name for name in METHODS if name != "circuit-file"]
 VOCABULARY = 50
