@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,7 +18,7 @@ from circuits.model.batches import batches
 from circuits.model.bridge import _bridge
 from circuits.model.load import load_model
 from tests.circuits.hand_models import QUESTION, detector_prompts, write_averager, write_detector
-from tests.conftest import random_module, random_prompts, slow_case
+from tests.conftest import mostly_slow, random_module, random_prompts, slow_case
 
 LOGIT_DIFFERENCE = METRICS["logit-difference"]
 FAMILIES = ("gpt2", "llama", "neox", "qwen3")
@@ -34,7 +35,8 @@ def given_to(*families: str):
 
 
 # Noise on images is tested with models that read them.
-every_ablation = pytest.mark.parametrize("ablation", [name for name in ABLATIONS if name != "image-noise"])
+WITHOUT_IMAGES = [name for name in ABLATIONS if name != "image-noise"]
+every_ablation = pytest.mark.parametrize("ablation", WITHOUT_IMAGES)
 
 
 def site_of(component) -> str:
@@ -87,8 +89,13 @@ def hooked_metric(model, prompt: Prompt, components, values: dict[str, torch.Ten
     return float(row[prompt.answers[0]] - row[prompt.wrong_answers[0]])
 
 
-@every_family
-@every_ablation
+@pytest.mark.parametrize(
+    ("family", "ablation"),
+    mostly_slow(
+        itertools.product(FAMILIES, WITHOUT_IMAGES),
+        [*(("gpt2", name) for name in WITHOUT_IMAGES), ("llama", "mean"), ("neox", "zero"), ("qwen3", "position-mean")],
+    ),
+)
 def test_all_edges_give_the_clean_run_and_none_the_ablated_run(family, ablation, family_model):
     model, prompts = family_model(family), random_prompts(shared_prefix=3)
     chosen = ABLATIONS[ablation]()
@@ -104,8 +111,13 @@ def test_all_edges_give_the_clean_run_and_none_the_ablated_run(family, ablation,
     assert np.abs(baseline.clean - baseline.ablated).min() > 1e-3
 
 
-@pytest.mark.parametrize("family", [*FAMILIES, "gemma2"])
-@pytest.mark.parametrize("ablation", GIVEN)
+@pytest.mark.parametrize(
+    ("family", "ablation"),
+    mostly_slow(
+        itertools.product([*FAMILIES, "gemma2"], GIVEN),
+        [*((family, "position-mean") for family in (*FAMILIES, "gemma2")), ("gpt2", "zero"), ("gpt2", "mean")],
+    ),
+)
 def test_the_ablated_run_is_that_of_the_bridge_with_every_component_hooked(family, ablation, family_model):
     model, prompts = family_model(family), random_prompts(3, shared_prefix=3)
     values = independent_values(model, prompts, ablation)
@@ -155,8 +167,13 @@ def test_zero_and_folded_zero_are_those_of_raw_and_of_processed_weights(family, 
     assert ABLATIONS["zero-folded"]().caveats(model.forward) == []
 
 
-@every_family
-@pytest.mark.parametrize("ablation", ["zero", "mean", "position-mean", "noise"])
+@pytest.mark.parametrize(
+    ("family", "ablation"),
+    mostly_slow(
+        itertools.product(FAMILIES, ["zero", "mean", "position-mean", "noise"]),
+        [*((family, "position-mean") for family in FAMILIES), ("gpt2", "zero"), ("gpt2", "mean"), ("llama", "noise")],
+    ),
+)
 def test_an_exact_edge_is_the_circuit_of_all_other_edges(family, ablation, family_model):
     model, prompts = family_model(family), random_prompts(3, length=6, shared_prefix=3)
     chosen = ABLATIONS[ablation]()

@@ -14,7 +14,7 @@ from circuits.edits.concept import AtLayer, concept_added
 from circuits.evaluation.concept_curve import concept_values
 from circuits.metrics import METRICS
 from circuits.model.continuations import continuations
-from tests.conftest import FAMILIES, MORE_FAMILIES, random_prompts
+from tests.conftest import FAMILIES, MORE_FAMILIES, UNLIKE, mostly_slow, random_prompts
 
 CLOSE = {"atol": 2e-5, "rtol": 1e-4}
 N_NEW = 5
@@ -45,7 +45,7 @@ def greedy(model: Any, ids: Tensor) -> list[int]:
     return ids[0, -N_NEW:].tolist()
 
 
-@pytest.mark.parametrize("family", [*FAMILIES, *MORE_FAMILIES])
+@pytest.mark.parametrize("family", mostly_slow(FAMILIES + MORE_FAMILIES, UNLIKE))
 def test_logits_and_generated_tokens_are_those_of_transformer_lens_hooks(family_model, family):
     model, prompt = family_model(family), random_prompts(n=1, length=9).prompts[0]
     ids, vector = torch.tensor([prompt.clean]), vector_of(model)

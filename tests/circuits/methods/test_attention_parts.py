@@ -27,15 +27,15 @@ HOOKS = {"query": "hook_q", "key": "hook_k", "value": "hook_v", "pattern": "hook
 # Prefixes and directions are the same whatever the layers are made of: two families show all four combinations.
 FEW = [("gpt2", 0, "corrupt"), ("gpt2", 5, "restore"), ("llama", 5, "corrupt"), ("llama", 0, "restore")]
 FEW += [("neox", 5, "corrupt"), ("qwen3", 0, "restore"), ("mistral", 5, "corrupt")]
-every_case = pytest.mark.parametrize(
+ALL = [
+    *itertools.product(("gpt2", "llama"), (0, 5), ("corrupt", "restore")),
+    *((family, *case) for family in ("neox", "qwen3", "mistral") for case in ((5, "corrupt"), (0, "restore"))),
+]
+every_case = pytest.mark.parametrize(("family", "shared_prefix", "direction"), mostly_slow(ALL, FEW))
+# Places of several positions are patched by the code of single ones.
+few_cases = pytest.mark.parametrize(
     ("family", "shared_prefix", "direction"),
-    mostly_slow(
-        [
-            *itertools.product(("gpt2", "llama"), (0, 5), ("corrupt", "restore")),
-            *((family, *case) for family in ("neox", "qwen3", "mistral") for case in ((5, "corrupt"), (0, "restore"))),
-        ],
-        FEW,
-    ),
+    mostly_slow(ALL, [("gpt2", 5, "restore"), ("llama", 0, "corrupt"), ("neox", 5, "corrupt")]),
 )
 
 
@@ -97,7 +97,7 @@ def assert_equal_to_reruns(model, prompts, *, at, direction, positions_of, n_of_
     np.testing.assert_allclose(effects, expected, atol=1e-5 * max(1, size))
 
 
-@every_case
+@few_cases
 def test_parts_patched_at_all_positions_equal_whole_reruns(family, shared_prefix, direction, family_model):
     assert_equal_to_reruns(
         family_model(family),
@@ -119,7 +119,7 @@ def test_parts_patched_at_single_positions_equal_whole_reruns(family, shared_pre
     )
 
 
-@every_case
+@few_cases
 def test_parts_patched_at_roles_equal_whole_reruns(family, shared_prefix, direction, family_model):
     assert_equal_to_reruns(
         family_model(family),

@@ -25,7 +25,7 @@ from circuits.methods import (
 )
 from circuits.metrics import METRICS
 from tests.circuits.plain_runs import BY_HAND, D_HEAD, FAMILIES, Plain, at, changed, everywhere, long_prompts
-from tests.conftest import MEASURING
+from tests.conftest import MEASURING, mostly_slow
 
 every_family = pytest.mark.parametrize("family", FAMILIES)
 DIFFERENCE, LIKELIHOOD = METRICS["log-probability-difference"], METRICS["answer-log-probability"]
@@ -98,9 +98,15 @@ def test_an_answer_is_right_where_it_is_likelier_than_each_wrong_one(family, fam
         assert is_correct == (answers > wrong)
 
 
-@every_family
+CORRUPT, RESTORE = ("log-probability-difference", "corrupt"), ("answer-probability", "restore")
+
+
 @pytest.mark.parametrize(
-    ("name", "direction"), [("log-probability-difference", "corrupt"), ("answer-probability", "restore")]
+    ("family", "name", "direction"),
+    mostly_slow(
+        [(family, *way) for family in FAMILIES for way in (CORRUPT, RESTORE)],
+        [(family, *way) for family, way in zip(FAMILIES, (CORRUPT, RESTORE), strict=True)],
+    ),
 )
 def test_activation_patching_equals_hooks_on_the_plain_model(family, name, direction, family_model):
     model, prompts, restores = family_model(family), long_prompts()[:2], direction == "restore"

@@ -15,7 +15,7 @@ from circuits.methods import PathPatching
 from circuits.metrics import METRICS
 from circuits.model.load import load_model
 from tests.circuits.hand_models import QUESTION, write_detector
-from tests.conftest import FAMILIES, random_prompts
+from tests.conftest import FAMILIES, mostly_slow, random_prompts
 
 LOGIT_DIFFERENCE = METRICS["logit-difference"]
 
@@ -116,7 +116,7 @@ def assert_follows_the_recipe(model, runs, receivers, *, at="END", freeze_mlps=F
         np.testing.assert_allclose(effects, expected, rtol=2e-4, atol=5e-5, err_msg=f"{receivers} {sender}")
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", mostly_slow(FAMILIES, ("gpt2", "neox", "llama", "gemma2")))
 def test_equals_the_recipe_followed_with_two_hooked_runs(family, family_model):
     model = family_model(family)
     runs = runs_of(model, random_prompts(2, shared_prefix=3))

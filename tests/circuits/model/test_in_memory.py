@@ -13,7 +13,7 @@ from circuits import METHODS, METRICS, TASKS, activations, load_model, patch
 from circuits.model.in_memory import content_name, plain_twin, saved, tokenizer_with
 from circuits.model.seen_weights import _by_sums, checksum
 from circuits.model.sources import BUNDLED
-from tests.conftest import FAMILIES, MORE_FAMILIES, VOCABULARY, mostly_slow, random_module, random_prompts
+from tests.conftest import FAMILIES, MORE_FAMILIES, UNLIKE, VOCABULARY, mostly_slow, random_module, random_prompts
 
 
 def bridge_around(module: Any) -> Any:
@@ -51,10 +51,6 @@ def by_hand(model: Any) -> list[Any]:
     prompts = random_prompts()
     held = activations(model, prompts, ["a1.h1", "m1", "r2", "a1.p0"])
     return [patch(model, prompts, ["a1.h1", "m0"], at="first").per_prompt, *held.values()]
-
-
-# Matrices the other way round; parallel layers; grouped heads; norms behind layers; positions from 2; other rotations.
-UNLIKE = ("gpt2", "neox", "llama", "gemma2", "opt", "glm")
 
 
 @pytest.mark.parametrize("family", mostly_slow(FAMILIES + MORE_FAMILIES, UNLIKE))

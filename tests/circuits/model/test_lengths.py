@@ -6,6 +6,7 @@ import itertools
 import random
 from collections.abc import Iterator
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from circuits.model.load import model_from_module
 from circuits.model.prompt_check import longest, require_reproduced
 from circuits.scores import ComponentScores
 from tests.circuits.plain_runs import long_prompts
-from tests.conftest import random_module, random_prompts
+from tests.conftest import mostly_slow, random_module, random_prompts
 
 LOGIT_DIFFERENCE = METRICS["logit-difference"]
 
@@ -140,18 +141,25 @@ def test_a_batch_holds_so_many_sequences_or_one_prompt(family_model):
         assert sorted(n for batch in made for n in batch.prompt_indices) == list(range(len(prompts)))
 
 
-@pytest.mark.parametrize("family", ["gpt2", "mistral", "qwen3"])
+WITH_SETTINGS: list[tuple[str, dict[str, Any]]] = [
+    ("eap-ig", {}),
+    ("activation-patching", {"at": "positions"}),
+    ("activation-patching", {"at": "roles", "direction": "restore", "kinds": ("head", "key", "value", "pattern")}),
+    ("path-patching", {}),
+    ("causal-tracing", {"at": "roles", "window": 2}),
+    ("atp-star", {"at": "positions"}),
+    ("eap-ig-activations", {"steps": 2}),
+]
+UNLIKE_IN_LENGTH = ("gpt2", "mistral", "qwen3")
+
+
+# Each method on one family, in turn, and with the slow tests on all.
 @pytest.mark.parametrize(
-    ("name", "settings"),
-    [
-        ("eap-ig", {}),
-        ("activation-patching", {"at": "positions"}),
-        ("activation-patching", {"at": "roles", "direction": "restore", "kinds": ("head", "key", "value", "pattern")}),
-        ("path-patching", {}),
-        ("causal-tracing", {"at": "roles", "window": 2}),
-        ("atp-star", {"at": "positions"}),
-        ("eap-ig-activations", {"steps": 2}),
-    ],
+    ("family", "name", "settings"),
+    mostly_slow(
+        [(family, *method) for family in UNLIKE_IN_LENGTH for method in WITH_SETTINGS],
+        [(UNLIKE_IN_LENGTH[number % 3], *method) for number, method in enumerate(WITH_SETTINGS)],
+    ),
 )
 def test_scores_are_those_of_each_prompt_alone(family, name, settings, family_model):
     model, prompts, method = family_model(family), mixed(), METHODS[name](**settings)

@@ -8,6 +8,7 @@ from graphs.figures.layered.drawing import drawing_bytes
 from graphs.figures.layered.looks import MEMBERSHIP_COLORS, PORT_NAMES, paled
 from graphs.figures.layered.settings import DrawingSettings
 from graphs.figures.palette import OPPOSES, SUPPORTS
+from tests.conftest import slow_case
 
 WIRINGS = (
     Wiring(n_layers=4, n_heads=4, n_kv_heads=4),
@@ -147,7 +148,7 @@ def test_characters_that_the_font_lacks_are_one_plain_warning(edge_scores_of, ca
     assert not recwarn.list
 
 
-@pytest.mark.parametrize("kind", ["svg", "pdf", "png", "eps"])
+@pytest.mark.parametrize("kind", ["svg", "pdf", *map(slow_case, ["png", "eps"])])
 def test_the_mark_of_the_order_of_bytes_is_not_drawn(edge_scores_of, kind):
     drawn = [
         drawing_bytes(CircuitGraph.from_scores(edge_scores_of({"input->logits": 1.0}, task=task), TopEdges(1)), kind)

@@ -64,6 +64,19 @@ def with_hangups() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("with_hangups")
+@pytest.mark.parametrize(("name", "code"), [("SIGHUP", 129), ("SIGTERM", 143)])
+def test_either_signal_interrupts_with_an_exit_code_of_its_own(name: str, code: int):
+    """What a whole command then does is tested with `circuits status`, which shows one that is terminated."""
+    own = (
+        "import os, signal\nfrom pipelines.cli.signals import code_of_interrupt, end_on_signals\nend_on_signals()\n"
+        f"try:\n    os.kill(os.getpid(), signal.{name})\nexcept KeyboardInterrupt:\n    print(code_of_interrupt())"
+    )
+    ended = subprocess.run([sys.executable, "-c", own], capture_output=True, text=True, check=True)
+    assert ended.stdout == f"{code}\n"
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("with_hangups")
 def test_a_closed_terminal_ends_a_command(circuits: Callable[..., Any], spawn: Callable[..., Any], tiny: Any):
     process = begun(spawn, tiny)
     process.send_signal(signal.SIGHUP)

@@ -25,7 +25,7 @@ from pipelines.engine.job import Job, keys_of
 from pipelines.engine.on_workers import ClusterError, execute_on_workers
 from pipelines.engine.stage import Stage
 from pipelines.engine.store import Store
-from tests.conftest import ROOT
+from tests.conftest import ROOT, slow_case
 
 
 def add(settings: Any, inputs: Any, model: Any) -> Result:
@@ -427,7 +427,8 @@ def scheduler_without_package(start: Start, folder: Path) -> str:
     return json.loads(file.read_text())["address"]
 
 
-@pytest.mark.parametrize("data", ["shared", "scheduler"])
+# Through the scheduler travels what is lost with a worker, below.
+@pytest.mark.parametrize("data", ["shared", slow_case("scheduler")])
 def test_a_scheduler_needs_no_package_of_ours(start, tmp_path, data):
     address = scheduler_without_package(start, tmp_path)
     start("worker", address, "--no-dashboard", "--no-nanny", has_package=True)
