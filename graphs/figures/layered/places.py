@@ -123,7 +123,9 @@ def comfortable(scene: Scene, extents: Extents) -> float:
     for name, box in scene.boxes.items():
         if not box.is_bar:
             by_rank[box.rank] = by_rank.get(box.rank, 0.0) + extents.across[name] + GAP
-    return max(_LEAST_ACROSS, 1.3 * max(by_rank.values(), default=0.0) + _PER_LINE * min(_FOLLOWED, len(scene.lines)))
+    roomy = 1.3 * max(by_rank.values(), default=0.0) + _PER_LINE * min(_FOLLOWED, len(scene.lines))
+    # Rows of key-value heads hold their query heads as well: several ranks.
+    return max(_LEAST_ACROSS, roomy, least_extent(scene, extents)[0])
 
 
 def _is_bar(scene: Scene, row: Sequence[Unit]) -> bool:
