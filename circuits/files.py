@@ -12,7 +12,7 @@ import uuid
 from io import BufferedReader
 from pathlib import Path
 
-from circuits.lookup import nearest
+from circuits.lookup import meant_instead, nearest
 from circuits.visible_text import typed_text
 
 # Of formats that the standard library does not know.
@@ -84,7 +84,7 @@ def unreadable(path: Path, error: OSError | UnicodeDecodeError, what: str) -> st
     what  it is called: `the prompt file`
     """
     meant = _meant(path) if isinstance(error, FileNotFoundError) else None
-    hint = "" if meant is None else f" Did you mean {str(path.parent / meant)!r}?"
+    hint = meant_instead([] if meant is None else [str(path.parent / meant)])
     return f"cannot read {what} {path}: {reading_fault(error)}.{hint}"
 
 

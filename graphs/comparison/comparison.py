@@ -54,23 +54,12 @@ class Comparison(Drawable):
     def labels(self) -> tuple[str, str]:
         """What the two are called in figures: by task or name, else by both, by method, model or ablation, else `A` and
         `B`."""
-        sides = (self.a, self.b)
-        if self.a.label != self.b.label:
-            return self.a.label, self.b.label
-        tasks = [side.provenance.task if side.provenance is not None else "" for side in sides]
-        if tasks[0] != tasks[1]:
-            return f"{self.a.label}, {tasks[0]}", f"{self.b.label}, {tasks[1]}"
-        methods = [side.method for side in sides]
-        if methods[0] != methods[1]:
-            return f"{self.a.label}, {methods[0]}", f"{self.b.label}, {methods[1]}"
-        models = [side.provenance.model if side.provenance is not None else None for side in sides]
-        if models[0] != models[1]:
-            return f"{self.a.label}, {models[0]}", f"{self.b.label}, {models[1]}"
-        ablations = [side.provenance.ablation if side.provenance is not None else "" for side in sides]
-        short = [ablation.partition("(")[0] for ablation in ablations]
-        shown = short if short[0] != short[1] else ablations
-        if shown[0] != shown[1]:
-            return f"{self.a.label}, {shown[0]}", f"{self.b.label}, {shown[1]}"
+        a, b = self.a.label, self.b.label
+        if a != b:
+            return a, b
+        for of_a, of_b in zip(_facts(self.a), _facts(self.b), strict=True):
+            if of_a != of_b:
+                return f"{a}, {of_a}", f"{b}, {of_b}"
         return "A", "B"
 
     def node_membership(self) -> dict[str, Membership]:
@@ -124,6 +113,14 @@ def compare(
         across_models=across_models,
     )
     return Comparison(a, b, diff(a, b, across_models=across_models), shared)
+
+
+def _facts(side: CircuitGraph) -> tuple[str | None, ...]:
+    """What tells circuits apart that are called alike: the first of these that differs is said."""
+    origin = side.provenance
+    if origin is None:
+        return (None, side.method, None, None, None)
+    return (origin.task, side.method, origin.model, origin.ablation.partition("(")[0], origin.ablation)
 
 
 def _membership(a: Sequence[str], b: Sequence[str]) -> dict[str, Membership]:

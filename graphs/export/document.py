@@ -52,6 +52,7 @@ def circuit_document(graph: CircuitGraph) -> dict[str, Any]:
         "reason": graph.reason,
         "tied_out": dict(graph.tied_out),
         **({} if graph.prompts is None else {"prompts": asdict(graph.prompts)}),
+        **({} if graph.called is None else {"called": graph.called}),
         "nodes": [node_document(node, graph) for node in graph.nodes],
         "edges": [edge_document(item, graph) for item in graph.edges],
     }
@@ -125,6 +126,7 @@ def circuit_from_document(document: Mapping[str, Any], *, source: str) -> Circui
             reason=typed(str | None, document["reason"], "reason"),
             tied_out=typed(dict[str, int], document.get("tied_out", {}), "tied_out"),  # not kept in version 1
             prompts=typed(PromptUse | None, document.get("prompts"), "prompts"),
+            called=typed(str | None, document.get("called"), "called"),
         )
         for name in ("n_edges", "of_edges"):
             if (stored := typed(int, document.get(name, getattr(graph, name)), name)) != getattr(graph, name):

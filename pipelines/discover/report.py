@@ -83,7 +83,7 @@ def _summary(plan: DiscoverPlan, method: Method, findings: Findings) -> dict[str
     every = on_choosing.followed_by(baseline) if jobs.is_held_out else baseline
     summary: dict[str, Any] = {
         "run": plan.run_name,
-        "task": config.called(jobs.graph.settings["task"]),
+        "task": config.called or jobs.graph.settings["task"],
         "model": model_asked(config),
         "method": config.method,
         "ablation": graph.provenance.ablation if graph.provenance else config.ablation,

@@ -111,12 +111,12 @@ class Run:
     def circuit(self) -> CircuitGraph:
         """The circuit: what was chosen, with its scores and how faithful it is."""
         graph = read_circuit(self._bytes("graph.json"), str(self.folder / "graph.json"))
-        name = self.config.name if isinstance(self.config, NamedRunConfig) else None
+        called = self.config.called if isinstance(self.config, NamedRunConfig) else None
         # A file of pairs that were given as objects is called after a hash.
-        own = {"task": name} if name is not None and is_of_pairs(self.config.task) else {}
+        own = {"task": called} if called is not None and is_of_pairs(self.config.task) else {}
         return replace(
             graph,
-            called=None if name is None or self.config.prompt_file is None else name,
+            called=called,
             provenance=graph.provenance and replace(graph.provenance, **own),
             node_provenance=graph.node_provenance and replace(graph.node_provenance, **own),
             prompts=prompt_use(self.summary, self.config),

@@ -224,13 +224,11 @@ class NamedRunConfig(RunConfig):
         description="What the run is called, and its folder. [from task, model, method and result]",
     )
 
-    def called(self, task: str) -> str:
-        """What titles, comparisons and pages call the run's prompts: those of a file by the run's name, where it was
-        given one.
-
-        task  what they are called otherwise
-        """
-        return task if self.name is None or self.prompt_file is None else self.name
+    @property
+    def called(self) -> str | None:
+        """What titles, comparisons and pages call the run's prompts in place of their task: those of a file by the
+        run's name, where it was given one."""
+        return None if self.prompt_file is None else self.name
 
     @field_validator("name")
     @classmethod

@@ -66,7 +66,7 @@ def report(plan: TracePlan) -> Traced:
     graph = read_circuit(store.read(jobs.graph.key).meta["graph"].encode(), str(store.path(jobs.graph.key)))
     summary: dict[str, Any] = {
         "run": plan.run_name,
-        "task": config.called(labels["task"]),
+        "task": config.called or labels["task"],
         "model": origin.model,
         "method": config.method,
         "settings": dict(origin.settings),

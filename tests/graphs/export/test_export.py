@@ -56,9 +56,10 @@ def test_export_then_import_is_identity(random_edge_scores, which, n, seed, name
     assert export.from_bytes(export.to_bytes(circuit)) == circuit
 
 
+@pytest.mark.parametrize("called", [None, "mine"])
 @pytest.mark.parametrize("name", READABLE)
-def test_everything_known_of_a_circuit_is_read_back(graph, name, tmp_path):
-    export = EXPORTS[name]
+def test_everything_known_of_a_circuit_is_read_back(graph, name, called, tmp_path):
+    export, graph = EXPORTS[name], replace(graph, called=called)
     assert isinstance(export, ReadableExport)
     export.write(graph, tmp_path / "circuit")
     assert export.read(tmp_path / "circuit") == graph

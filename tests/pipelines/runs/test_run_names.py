@@ -192,8 +192,10 @@ def test_prompts_of_a_file_are_called_by_the_name_that_the_run_was_given(tiny: A
     found = compare(named, plain, overlap_only=True, out=store)
     assert list(found.summary["runs"]) == list(found.comparison.labels) == ["mine", file]
     assert b">mine<" in export(named, "svg")
+    (tmp_path / "mine.json").write_bytes(export(named, "json"))
+    assert b">mine<" in export(tmp_path / "mine.json", "svg")
     assert '"title":"mine"' in export(named, "html").decode().replace('": "', '":"')
-    assert DiscoverSettings(task="ioi", name="own").called("ioi") == "ioi"
+    assert DiscoverSettings(task="ioi", name="own").called is None
 
 
 def test_a_pattern_of_eight_characters_matches_the_runs_of_one_method(tmp_path: Path):
