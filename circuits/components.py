@@ -14,8 +14,8 @@ import math
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
 
+from circuits.cached import cached_property
 from circuits.kinds import KINDS, PORTS, Kind, Port, Sublayer
 from circuits.lookup import lookup
 

@@ -10,12 +10,12 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from circuits.arrays import Bools, Floats
+from circuits.cached import cached_property
 from circuits.components import Component, Edge, Wiring
 from circuits.intervals import Interval, t_interval
 from circuits.numbers import number_text

@@ -15,12 +15,12 @@ import json
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from circuits.cached import cached_property
 from circuits.data.absent_objects import (
     NEGATIVES,
     POPULAR,

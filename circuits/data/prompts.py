@@ -12,10 +12,10 @@ import json
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from itertools import chain
 from typing import Any
 
+from circuits.cached import cached_property
 from circuits.data import text_checks
 from circuits.data.answers import Answer, answer_of, as_json, continuations_of, require_distinct, tokens_of
 from circuits.data.faults import Faults, each, faults_in

@@ -14,11 +14,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 from torch import Tensor
 
+from circuits.cached import cached_property
 from circuits.components import Wiring
 from circuits.effects.paired_runs import Pair, Readout
 from circuits.effects.patching import first_changed

@@ -18,13 +18,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
 from circuits.ablations import Ablation, Corrupt
 from circuits.arrays import Bools, Floats
+from circuits.cached import cached_property
 from circuits.data.prompts import PromptSet
 from circuits.evaluation.budgets import BUDGETS
 from circuits.evaluation.faithfulness import (

@@ -16,8 +16,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
+from circuits.cached import cached_property
 from circuits.components import INPUT, LOGITS, Component, Edge, Port, Wiring, head, mlp
 from circuits.evaluation.known_circuit import KnownCircuit
 from circuits.lookup import unknown

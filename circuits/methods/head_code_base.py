@@ -14,11 +14,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from circuits.ablations import Ablation
 from circuits.arrays import Bools
+from circuits.cached import cached_property
 from circuits.components import Wiring
 from circuits.data.prompts import PromptSet
 from circuits.head_codes.settings import Coding, Recipe

@@ -16,12 +16,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from circuits.ablations import Ablation
+from circuits.cached import cached_property
 from circuits.citations import MERULLO_2024
 from circuits.components import Wiring
 from circuits.data.prompts import PromptSet

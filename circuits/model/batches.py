@@ -6,11 +6,11 @@ import logging
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import torch
 from torch import Tensor
 
+from circuits.cached import cached_property
 from circuits.data.image_processor import Pixels
 from circuits.data.images import Picture
 from circuits.data.prompts import Prompt, PromptSet

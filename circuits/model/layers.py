@@ -10,13 +10,13 @@ guessed.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from circuits.cached import cached_property
 from circuits.model.linear import linear, linear_each
 from circuits.model.mlps import MLP, Projection, mlp_from
 from circuits.model.norms import KnownNorm, TensorFunction, known_norm

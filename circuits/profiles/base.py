@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
 
+from circuits.cached import cached_property
 from circuits.components import Component, Wiring, head
 from circuits.data.answers import tokens_of
 from circuits.data.prompts import Prompt, PromptSet

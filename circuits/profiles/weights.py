@@ -11,12 +11,12 @@ behind its key (`distance`), by default on the same token.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from circuits.cached import cached_property
 from circuits.data.prompts import PromptSet
 from circuits.model.layers import rotated
 from circuits.model.norms import KnownNorm

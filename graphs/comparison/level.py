@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
 from circuits.arrays import Bools, Floats, Numbers
+from circuits.cached import cached_property
 from circuits.components import Wiring
 from graphs.comparison.null import OverlapDistribution, drawn_within
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from circuits.arrays import Bools, Floats
+from circuits.cached import cached_property
 from circuits.components import Wiring
 from circuits.intervals import drawn_counts
 from circuits.scores import ComponentScores, EdgeScores, Scores

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from circuits.arrays import Bools, Numbers
+from circuits.cached import cached_property
 from circuits.components import INPUT, LOGITS, Component, Edge, Wiring
 from circuits.masks import endpoints
 

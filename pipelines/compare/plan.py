@@ -13,10 +13,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from circuits.cached import cached_property
 from circuits.files import read_bytes
 from circuits.strict_json import parse_strictly
 from pipelines.compare.checkpoints import patch_jobs

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
+from circuits.cached import cached_property
 from circuits.components import Wiring
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from circuits.cached import cached_property
 from circuits.data.prompts import PromptSet
 from circuits.evaluation.budgets import BUDGETS, cmd, cpr, curve
 from circuits.evaluation.faithfulness import Baseline, faithfulness

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from circuits.cached import cached_property
 from circuits.head_codes.stored import StoredCodes, codes_from
 from pipelines.discover.plan import Jobs, all_jobs
 from pipelines.discover.rules import chooses_components

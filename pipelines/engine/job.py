@@ -10,10 +10,10 @@ import hashlib
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from itertools import chain
 from typing import Any
 
+from circuits.cached import cached_property
 from pipelines.engine.result_file import canonical_json
 from pipelines.engine.stage import Stage
 

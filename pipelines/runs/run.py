@@ -15,7 +15,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
 from importlib import import_module
 from os import PathLike
 from pathlib import Path
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import ValidationError
 
+from circuits.cached import cached_property
 from circuits.files import path_from, read_bytes, real_path
 from circuits.mib_file import is_mib_file
 from circuits.strict_json import parse_strictly

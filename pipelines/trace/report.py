@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from circuits.cached import cached_property
 from circuits.intervals import t_interval
 from circuits.recovery import Recovery, Trace
 from circuits.scores import ComponentScores

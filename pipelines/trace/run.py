@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
+from circuits.cached import cached_property
 from circuits.lookup import lookup
 from circuits.recovery import Trace
 from pipelines.runs.run import Run

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Literal, NamedTuple
 
+from circuits.cached import cached_property
 from circuits.components import INPUT, LOGITS, Component, Edge, Wiring
 from circuits.kinds import PORTS, Port
 from graphs.circuit_graph import CircuitGraph, components_of
