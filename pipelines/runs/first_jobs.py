@@ -24,11 +24,11 @@ from pipelines.runs.stages import ANSWERED, BASELINE, CHECK, PART, PROMPTS, REFE
 from pipelines.runs.task_settings import task_settings, with_settings
 
 # Prompts of a job, the fewest and the most, where the settings do not say.
-_FEWEST, _MOST = 16, 128
+_FEWEST, _MOST = 16, 256
 # Unless there are at least that many jobs, they are not made larger: they run side by side.
-_LARGER_FROM = 8
-# About how many bytes of weights the prompts of a job run through, each by itself: seconds on one processor.
-_BYTES_PER_JOB = 2**30
+_LARGER_FROM = 3
+# About how many bytes of weights the prompts of a job run through, each by itself: some seconds on one processor.
+_BYTES_PER_JOB = 2**32
 # Of a model's name in the name of a run: a file system takes 255 bytes, and the task and the method want some.
 _MODEL_CHARACTERS, _PROMPTS_BYTES = 48, 120
 
@@ -97,7 +97,8 @@ class PromptJobs:
 def prompts_per_job(n_prompts: int, weight_bytes: int) -> int:
     """How many prompts to measure in one job: a power of two, the same wherever the plan is made.
 
-    A job takes some milliseconds whatever it measures, so that many prompts of a small model come in larger ones.
+    Many prompts of a small model come in larger jobs. Each job takes some milliseconds whatever it measures, and the
+    more prompts run as one batch, the less time passes between operations, when threads wait for each other.
     """
     wanted = min(n_prompts // _LARGER_FROM, _BYTES_PER_JOB // max(1, weight_bytes), _MOST)
     return max(_FEWEST, 1 << (wanted.bit_length() - 1) if wanted else 0)
