@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -152,7 +153,13 @@ def turn(made: DiscoverPlan, jobs: Sequence[Job], run: Run, folder: Path) -> Tur
 
 
 def compare(
-    made: DiscoverPlan, jobs: Sequence[Job], runs: tuple[Run, Run], folder: Path, *, what: str, wanted: float
+    made: DiscoverPlan,
+    steps: Sequence[Sequence[Job]],
+    runs: tuple[Run, Run],
+    folder: Path,
+    *,
+    what: str,
+    wanted: float,
 ) -> None:
     """Print the ratio of two runs that take turns, in the middle of the rounds that count: those in which other
     programs leave the processors alone, or all where there are too few. The first, in which models are loaded, never
@@ -160,7 +167,7 @@ def compare(
     rounds: list[tuple[Turn, Turn]] = []
     quiet = rounds
     for number in range(1 + N_AT_MOST):
-        one, two = (turn(made, jobs, run, folder) for run in runs)
+        one, two = (turn(made, list(chain(*steps)), run, folder) for run in runs)
         if number:
             rounds.append((one, two))
         quiet = [pair for pair in rounds if max(pair[0].others, pair[1].others) < QUIET]
@@ -177,9 +184,10 @@ def compare(
     report(f"two {what}, {N_PROMPTS:,} prompts", "one", one.seconds, two.seconds, wanted=wanted, note=note)
 
 
-def sliced(made: DiscoverPlan) -> list[Job]:
-    """The jobs of the run that are one per slice of its prompts."""
-    return [*made.jobs.measure_edges, *made.jobs.judge]
+def sliced(made: DiscoverPlan) -> list[Sequence[Job]]:
+    """The jobs of the run that are one per slice of its prompts: those that measure, and then those that judge, which a
+    run begins when all that measure are done."""
+    return [made.jobs.measure_edges, made.jobs.judge]
 
 
 PROCESS = f"""
@@ -234,13 +242,14 @@ def test_what_two_processes_that_share_nothing_take(long_plan: DiscoverPlan, tmp
     )
 
 
-def in_threads(jobs: Sequence[Job]) -> tuple[Run, Run]:
+def in_threads(steps: Sequence[Sequence[Job]]) -> tuple[Run, Run]:
     """The jobs in one thread, and in two."""
 
     def threads(number: int) -> Run:
         def run(folder: Path) -> None:
             execution = Execution(out=folder)
-            execute(jobs, Store(folder), execution, on_done=lambda job: None, at_once=number)
+            for jobs in steps:
+                execute(jobs, Store(folder), execution, on_done=lambda job: None, at_once=number)
 
         return run
 
@@ -248,29 +257,30 @@ def in_threads(jobs: Sequence[Job]) -> tuple[Run, Run]:
 
 
 def test_two_threads_take_less_than_one(long_plan: DiscoverPlan, tmp_path: Path):
-    jobs = sliced(long_plan)
-    compare(long_plan, jobs, in_threads(jobs), tmp_path / "runs", what="threads, sliced jobs", wanted=1.6)
+    steps = sliced(long_plan)
+    compare(long_plan, steps, in_threads(steps), tmp_path / "runs", what="threads, sliced jobs", wanted=1.6)
 
 
 def test_two_threads_take_less_than_one_for_a_whole_run(long_plan: DiscoverPlan, tmp_path: Path):
     searching = plan(long_plan.config.model_copy(update={"edges": None}), Execution(out=long_plan.store.folder))
-    jobs = searching.jobs.all
-    compare(searching, jobs, in_threads(jobs), tmp_path / "runs", what="threads, the whole run", wanted=1.6)
+    steps = [searching.jobs.all]
+    compare(searching, steps, in_threads(steps), tmp_path / "runs", what="threads, the whole run", wanted=1.6)
 
 
 def test_two_workers_take_less_than_one(long_plan: DiscoverPlan, scheduler: Callable[[int], str], tmp_path: Path):
-    jobs = sliced(long_plan)
+    steps = sliced(long_plan)
 
     def workers(number: int) -> Run:
         def run(folder: Path) -> None:
             execution = Execution(out=folder, scheduler=scheduler(number))
-            execute(jobs, Store(folder), execution, on_done=lambda job: None)
+            for jobs in steps:
+                execute(jobs, Store(folder), execution, on_done=lambda job: None)
 
         return run
 
     compare(
         long_plan,
-        jobs,
+        steps,
         (workers(1), workers(2)),
         tmp_path / "runs",
         what="workers that are up, sliced jobs",
