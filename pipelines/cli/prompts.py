@@ -53,7 +53,7 @@ def check(
 ) -> None:
     """What a model sees of every line of a prompt file, or every prompt of a template, and whether it answers.
 
-    Exit code 2 where a line is bad.
+    Bad lines stand among the others; where there are any, exit code 2.
     """
     say_first("prompts check", f"{file} as {model} sees it")
     from pipelines.engine.processors import use_free_processors

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from circuits.data.answers import Answer, tokens_of
 from circuits.data.faults import faults_of
 from circuits.data.left_out import lines_left_out
-from circuits.data.prompt_files import NEGATIVE, PAIR, BadPrompts, Line, entries_in, parse_entry, read_prompts
+from circuits.data.prompt_files import NEGATIVE, PAIR, BadPrompts, Line, entries_in, n_bad_lines, parse_entry, read_prompts
 from circuits.data.prompts import PromptSet
 from circuits.data.question_files import is_question_file
 from circuits.data.text_checks import MIXED_SPACES, WITHOUT_SPACE
@@ -96,9 +96,9 @@ class Checked(NamedTuple):
         }
 
     def require_good(self) -> None:
-        """`BadPrompts` where a line is refused."""
+        """ValueError, with their number alone, where lines are refused: what is wrong with each is shown."""
         if self.faults:
-            raise BadPrompts(self.file, self.faults)
+            raise ValueError(n_bad_lines(self.file, self.faults))
 
 
 def check_prompts(config: PromptSettings) -> Checked:
@@ -123,7 +123,10 @@ def _check(config: PromptSettings, path: Path) -> Checked:
 
 
 def _check_made(config: PromptSettings, path: Path) -> Checked:
-    model, prompts = built(config, load_for_reading)
+    try:
+        model, prompts = built(config, load_for_reading)
+    except BadPrompts as error:
+        return Checked(str(path), find_model(config.model).name, (), error.of_lines)
     pairs = dict(enumerate(Line(PAIR, prompt) for prompt in prompts))
     return Checked(str(path), model.name, _rows(model, pairs, PROMPT), unit=PROMPT, remarks=prompts.notes)
 
@@ -144,13 +147,13 @@ def _check_lines(path: Path, model: str) -> Checked:
             good |= {} if entry.number in left_out else {entry.number: line}
     if not faults:
         read_prompts(path, tokenizer, leaves_out_unchanged=True)
-    if not good:
-        return Checked(str(path), name, (), tuple(sorted(faults)), left_out)
-    loaded = load_for_reading(model)
-    faults += _beyond(loaded, good)
-    good = {number: line for number, line in good.items() if number not in dict(faults)}
-    left_out = {number: reason for number, reason in left_out.items() if number not in dict(faults)}
-    return Checked(str(path), loaded.name, _rows(loaded, good, LINE), tuple(sorted(faults)), left_out)
+    loaded = load_for_reading(model) if good else None
+    if loaded is not None:
+        faults += _beyond(loaded, good)
+    bad = {number for number, _ in faults}
+    rows = () if loaded is None else _rows(loaded, {n: line for n, line in good.items() if n not in bad}, LINE)
+    left_out = {number: reason for number, reason in left_out.items() if number not in bad}
+    return Checked(str(path), name, rows, tuple(sorted(faults)), left_out)
 
 
 def _beyond(model: Model, good: Mapping[int, Line]) -> list[tuple[int, str]]:
