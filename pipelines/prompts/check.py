@@ -12,24 +12,27 @@ from circuits.data.left_out import lines_left_out
 from circuits.data.prompt_files import NEGATIVE, PAIR, BadPrompts, Line, entries_in, n_bad_lines, parse_entry, read_prompts
 from circuits.data.prompts import PromptSet
 from circuits.data.question_files import is_question_file
-from circuits.data.text_checks import MIXED_SPACES, WITHOUT_SPACE
+from circuits.data.text_checks import COULD_BE_ONE, MIXED_SPACES, WITHOUT_SPACE
 from circuits.data.tokenizer import token_texts
 from circuits.evaluation.first_tokens import FirstToken, first_tokens
 from circuits.files import read_bytes
 from circuits.model.load import Model, load_for_reading
 from circuits.model.read_once import tokenizers_read_once
 from circuits.model.sources import find_model
+from circuits.metrics import metric_of_any_length
 from circuits.model.tokenizers import tokenizer_of
 from pipelines.prompts.build import built
 from pipelines.prompts.rows import prompt_row
 from pipelines.reporting.tables import Row
-from pipelines.runs.settings import PromptSettings
+from pipelines.runs.settings import PromptSettings, RunConfig
 
 LINE, PROMPT = "line", "prompt"
 _NO_ANSWER = "the model does not answer"
 _MIXED = "the prompt holds its answer, and others do not"
 _CORRUPT_ANSWERS = "the corrupt prompt is answered like the clean one"
 _EXCHANGED = "the answer and the wrong answer look exchanged"
+_LONG = "answers of several tokens"
+_METRIC = RunConfig.model_fields["metric"].default
 
 
 class Checked(NamedTuple):
@@ -189,6 +192,14 @@ def _rows(model: Model, good: Mapping[int, Line], unit: str) -> tuple[Row, ...]:
         for row in copying:
             detail = f"{_copied(row)!r} stands in it: to copy an answer and to know it are two tasks."
             row["notes"].append({"kind": _MIXED, "detail": detail})
+    metric = metric_of_any_length(line.prompt for line in good.values())
+    for row, line in zip(rows, good.values(), strict=True):
+        # What is not meant to have several is said already.
+        kinds = {warning.kind for warning in line.prompt.warnings}
+        if line.prompt.has_long_answers and kinds.isdisjoint((COULD_BE_ONE, MIXED_SPACES, WITHOUT_SPACE)):
+            long = max([*row["answers"], *row["wrong_answers"]], key=len)
+            detail = f"{' + '.join(map(repr, long))}: {_METRIC}, the usual metric, reads one token and refuses these. "
+            row["notes"].append({"kind": _LONG, "detail": f"{detail}Run with --metric {metric}."})
     return tuple(rows)
 
 
@@ -220,7 +231,8 @@ def _row(model: Model, line: Line, says: FirstToken, corrupt: FirstToken | None)
     if says.is_correct == (line.label == NEGATIVE):
         what = "the model gives the answer of a negative" if line.label == NEGATIVE else _NO_ANSWER
         notes.append({"kind": what, "detail": f"it says {top!r} first ({says.probability:.0%})."})
-    if corrupt is not None and corrupt.is_correct and _begins(prompt.wrong_answers, says):
+    is_as_wrong = _begins(prompt.wrong_answers, says) and not _begins(prompt.answers, says)
+    if corrupt is not None and corrupt.is_correct and is_as_wrong:
         (answered,) = token_texts([corrupt.token], model.tokenizer)
         detail = f"the clean prompt is answered {top!r}, which stands as wrong, and the corrupt one {answered!r}."
         notes.append({"kind": _EXCHANGED, "detail": detail})

@@ -241,6 +241,19 @@ def test_an_answer_without_its_space_is_noticed_once(
     assert notes[0]["detail"].endswith("did you mean ' are'?")
 
 
+def test_answers_of_several_tokens_are_named_with_the_metric_that_reads_them(
+    circuits: Callable[..., Any], tmp_path: Path
+) -> None:
+    long = pair("David", "Martin", answers=[" Martin and"], wrong_answers=[" David and"])
+    found = checked(circuits, write(tmp_path / "own.jsonl", pair("Martin", "David"), long))
+    (note,) = (note for note in found["notes"] if note["kind"] == "answers of several tokens")
+    assert note["lines"] == [2]
+    assert note["detail"] == (
+        "'Martin' + 'and': logit-difference, the usual metric, reads one token and refuses these. Run with --metric "
+        "log-probability-difference."
+    )
+
+
 def test_lines_and_tasks_are_told_apart(circuits: Callable[..., Any], tmp_path: Path) -> None:
     path = write(tmp_path / "own.jsonl", pair("David", "Martin"))
     refused = circuits("prompts", "check", path, "--prompts", "3")
