@@ -68,7 +68,8 @@ class BadPrompts(ValueError):
 def n_bad_lines(source: str, faults: Sequence[tuple[int, str]]) -> str:
     """How many lines of a file are bad, in a sentence; arguments are those of `BadPrompts`."""
     n_bad = len({number for number, _ in faults})
-    return f"{source}: {n_bad} bad line{'s' if n_bad > 1 else ''}; a run uses none of its prompts until they are mended."
+    bad = f"{n_bad} bad line{'s' if n_bad > 1 else ''}"
+    return f"{source}: {bad}; a run uses none of its prompts until they are mended."
 
 
 def lines_of(faults: Sequence[tuple[int, str]]) -> dict[str, list[int]]:

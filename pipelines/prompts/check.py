@@ -9,17 +9,26 @@ from typing import Any, NamedTuple
 from circuits.data.answers import Answer, tokens_of
 from circuits.data.faults import faults_of
 from circuits.data.left_out import lines_left_out
-from circuits.data.prompt_files import NEGATIVE, PAIR, BadPrompts, Line, entries_in, n_bad_lines, parse_entry, read_prompts
+from circuits.data.prompt_files import (
+    NEGATIVE,
+    PAIR,
+    BadPrompts,
+    Line,
+    entries_in,
+    n_bad_lines,
+    parse_entry,
+    read_prompts,
+)
 from circuits.data.prompts import PromptSet
 from circuits.data.question_files import is_question_file
 from circuits.data.text_checks import COULD_BE_ONE, MIXED_SPACES, WITHOUT_SPACE
 from circuits.data.tokenizer import token_texts
 from circuits.evaluation.first_tokens import FirstToken, first_tokens
 from circuits.files import read_bytes
+from circuits.metrics import metric_of_any_length
 from circuits.model.load import Model, load_for_reading
 from circuits.model.read_once import tokenizers_read_once
 from circuits.model.sources import find_model
-from circuits.metrics import metric_of_any_length
 from circuits.model.tokenizers import tokenizer_of
 from pipelines.prompts.build import built
 from pipelines.prompts.rows import prompt_row
