@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from circuits.shell_text import shell_line
 from circuits.visible_text import visible
 from pipelines.cli.errors import reports_errors
 from pipelines.cli.one_run import OneRunCommand
@@ -190,7 +190,7 @@ def rerun(
 
     every_command = context.find_root().command
     for arguments in commands_of(file, runs):
-        typer.echo(f"circuits {visible(shlex.join(arguments))}", err=True)
+        typer.echo(f"circuits {shell_line(arguments)}", err=True)
         if code := every_command(arguments, standalone_mode=False):
             raise typer.Exit(code)
 

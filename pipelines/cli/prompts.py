@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from circuits.shell_text import shell_word
 from pipelines.cli.errors import reports_errors
 from pipelines.cli.one_run import OneRunCommand
 from pipelines.cli.options import Json, path_named
@@ -102,7 +103,7 @@ def new(
     from pipelines.prompts.new import write_new
 
     write_new(file)
-    typer.echo(f"{file}: now `circuits prompts check {file} --model M`.")
+    typer.echo(f"{file}: now `circuits prompts check {shell_word(str(file))} --model M`.")
 
 
 class TasksCommand(OneRunCommand):

@@ -25,11 +25,13 @@ from pydantic import ValidationError
 
 from circuits.files import path_from, read_bytes, real_path
 from circuits.mib_file import is_mib_file
+from circuits.shell_text import shell_word
 from circuits.strict_json import parse_strictly
 from circuits.visible_text import value_text
 from pipelines.engine.job import Job
 from pipelines.engine.result_file import DamagedError, Result, decode, encode
 from pipelines.engine.store import Store
+from pipelines.runs.begun import continued_by
 from pipelines.runs.failure import failure_in
 from pipelines.runs.record import RECORD, again, command_of, damaged, name_of, read_record, read_recorded
 from pipelines.runs.settings import RENAMED, NamedRunConfig, RunConfig
@@ -83,8 +85,8 @@ class Run:
         self.name = name_of(folder)
         if not self._record["files"]:
             if (error := failure_in(folder)) is not None:
-                raise ValueError(f"run {self.name} failed: {error} Try again: {self._again}")
-            raise ValueError(f"run {self.name} is not finished. Continue it: {self._again}")
+                raise ValueError(f"run {self.name} failed: {error} Try again: {continued_by(folder, self._record)}")
+            raise ValueError(f"run {self.name} is not finished. Continue it: {continued_by(folder, self._record)}")
         recorded: dict[str, Any] = self._record["config"]
         try:
             self.config = self.config_type(**{RENAMED.get(key) or key: value for key, value in recorded.items()})
@@ -285,7 +287,7 @@ def find_run(reference: str | Path, store_folder: Path) -> Path:
     if is_file(given) and is_mib_file(read_bytes(given)):
         raise ValueError(
             f"{given} is a circuit of another tool, no run. Make a run of it, which can be judged and compared: "
-            f"circuits discover TASK --model MODEL --method circuit-file --set file={given}"
+            f"circuits discover TASK --model MODEL --method circuit-file --set {shell_word(f'file={given}')}"
         )
     names = [folder.name for folder in run_folders(store_folder)]
     if not names:
