@@ -107,13 +107,14 @@ class Run:
             raise DamagedError(f"{path}: {error}. Make the run anew: {self._again}") from None
         if not isinstance(found, dict):
             raise DamagedError(f"{path} holds no summary of a run. Make the run anew: {self._again}")
-        return found
+        # Earlier versions wrote the name of the file there.
+        return found if self._called is None else found | {"task": self._called}
 
     @cached_property
     def circuit(self) -> CircuitGraph:
         """The circuit: what was chosen, with its scores and how faithful it is."""
         graph = read_circuit(self._bytes("graph.json"), str(self.folder / "graph.json"))
-        called = self.config.called if isinstance(self.config, NamedRunConfig) else None
+        called = self._called
         # A file of pairs that were given as objects is called after a hash.
         own = {"task": called} if called is not None and is_of_pairs(self.config.task) else {}
         return replace(
@@ -152,6 +153,11 @@ class Run:
         if NODE_SCORES in self._record["files"]:
             return self._scores(NODE_SCORES)
         return None
+
+    @property
+    def _called(self) -> str | None:
+        """What its prompts are called in place of their task, by its settings: whatever version wrote its files."""
+        return self.config.called if isinstance(self.config, NamedRunConfig) else None
 
     @property
     def _again(self) -> str:
