@@ -7,14 +7,29 @@ Answers of several tokens are for metrics of probabilities alone: a token's logi
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from circuits.data.prompts import PromptSet
+from circuits.data.prompts import Prompt, PromptSet
 from circuits.registry import Registry, instance_of
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+_COMPARED, _OF_ANSWERS = "log-probability-difference", "answer-log-probability"
+
+
+def metric_of_any_length(prompts: Iterable[Prompt]) -> str:
+    """The metric to read answers of any length with: it compares where every prompt has a wrong answer.
+
+    >>> from circuits import Prompt
+    >>> from circuits.metrics import metric_of_any_length
+    >>> metric_of_any_length([Prompt((5, 7), (5, 8), answers=((7, 9),))])
+    'answer-log-probability'
+    """
+    return _COMPARED if all(prompt.wrong_answers for prompt in prompts) else _OF_ANSWERS
 
 
 @dataclass(frozen=True)
@@ -65,7 +80,7 @@ class Metric:
 
     @property
     def _without_wrong_answers(self) -> str:
-        return "answer-log-probability" if self.takes_long_answers else "answer-logit"
+        return _OF_ANSWERS if self.takes_long_answers else "answer-logit"
 
     def _refuse_long_answers(self, prompts: PromptSet) -> None:
         long = [number for number, prompt in enumerate(prompts) if prompt.has_long_answers]
@@ -73,8 +88,7 @@ class Metric:
             return
         first = prompts.prompts[long[0]]
         n_tokens = 1 + max(map(len, first.continuations))
-        can_compare = self.needs_wrong_answers and all(prompt.wrong_answers for prompt in prompts)
-        use = "log-probability-difference" if can_compare else "answer-log-probability"
+        use = metric_of_any_length(prompts) if self.needs_wrong_answers else _OF_ANSWERS
         raise ValueError(
             f"metric {self.name!r} reads one token, and answers of {len(long)} of {len(prompts)} prompts have several "
             f"(the first is prompt {long[0]}, with up to {n_tokens}). Use {use!r}, which takes answers of any length, "

@@ -95,12 +95,14 @@ def run_command(
     On Ctrl-C raises a KeyboardInterrupt with the command that continues. Nothing that was computed is lost.
     """
 
+    def line() -> str:
+        return as_given or resume_line(command.name, settings, execution)
+
     def resume() -> str:
-        line = as_given or resume_line(command.name, settings, execution)
-        return f"the same call again; or on the command line: {line}" if in_python else line
+        return f"the same call again; or on the command line: {line()}" if in_python else line()
 
     try:
-        return _run(command, settings, execution, _Shown(shows_progress, in_detail), resume, on_planned)
+        return _run(command, settings, execution, _Shown(shows_progress, in_detail), _Resume(line, resume), on_planned)
     except Interrupted:
         raise
     except KeyboardInterrupt:
@@ -181,12 +183,19 @@ class _Shown(NamedTuple):
     details: bool
 
 
+class _Resume(NamedTuple):
+    """What continues a command that is interrupted: a line for a shell, and what is said."""
+
+    line: Callable[[], str]
+    words: Callable[[], str]
+
+
 def _run(
     command: Command[AnySettings, AnyPlan, AnyReport],
     settings: AnySettings,
     execution: Execution,
     shown: _Shown,
-    resume: Callable[[], str],
+    resume: _Resume,
     on_planned: Callable[[], None],
 ) -> AnyReport:
     began, before = time.monotonic(), Counts(0, 0, 0)
@@ -207,12 +216,12 @@ def _run(
     except KeyboardInterrupt:
         # Before its check has passed there is no folder. Where none can be made, there is none to list.
         with contextlib.suppress(OSError, ValueError):
-            plan.begin()
+            plan.begin(resume.line())
         raise
     except Exception as error:
-        plan.end(error)
+        plan.end(error, resume.line())
         raise
-    plan.end(None)
+    plan.end(None, resume.line())
     return replace(
         report,
         csv_files={Path(name).stem: data for name, data in files.items() if name.endswith(".csv") and data},
@@ -290,7 +299,7 @@ def resume_line(name: str, settings: CommandSettings, execution: Execution) -> s
 def _compute(
     work: Sequence[Work],
     execution: Execution,
-    resume: Callable[[], str],
+    resume: _Resume,
     shown: _Shown,
     *,
     plan: Plan | None = None,
@@ -309,7 +318,7 @@ def _compute(
         if plan is None:
             return
         if check is not None and job.key == check.key:
-            plan.begin()
+            plan.begin(resume.line())
         if job.key in to_make:
             # With the first prompts; the others are about as long.
             to_make.clear()
@@ -338,7 +347,7 @@ def _compute(
     return compute_missing(
         work,
         execution,
-        resume=resume,
+        resume=resume.words,
         shows_progress=shown.progress,
         in_detail=shown.details,
         outlook=outlook,

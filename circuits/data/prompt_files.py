@@ -58,17 +58,31 @@ class BadPrompts(ValueError):
     """
 
     def __init__(self, source: str, faults: Sequence[tuple[int, str]]) -> None:
-        lines: dict[str, list[int]] = {}
-        for number, fault in faults:
-            lines.setdefault(fault, []).append(number)
-        n_bad = len({number for number, _ in faults})
-        said = [f"line{'s' if len(own) > 1 else ''} {spans(own)}: {fault}" for fault, own in lines.items()]
+        said = [f"{numbered('line', own)}: {fault}" for fault, own in lines_of(faults).items()]
         shown = [*said[:_SHOWN], *([f"... and {len(said) - _SHOWN} more"] if len(said) > _SHOWN else [])]
-        super().__init__(
-            f"{source}: {n_bad} bad line{'s' if n_bad > 1 else ''}; "
-            "a run uses none of its prompts until they are mended.\n" + "\n".join(f"  {f}" for f in shown)
-        )
+        super().__init__(f"{n_bad_lines(source, faults)}\n" + "\n".join(f"  {f}" for f in shown))
         self.faults = tuple(f"line {number}: {fault}" for number, fault in faults)
+        self.of_lines = tuple(faults)
+
+
+def n_bad_lines(source: str, faults: Sequence[tuple[int, str]]) -> str:
+    """How many lines of a file are bad, in a sentence; arguments are those of `BadPrompts`."""
+    n_bad = len({number for number, _ in faults})
+    bad = f"{n_bad} bad line{'s' if n_bad > 1 else ''}"
+    return f"{source}: {bad}; a run uses none of its prompts until they are mended."
+
+
+def lines_of(faults: Sequence[tuple[int, str]]) -> dict[str, list[int]]:
+    """Each fault with its lines, in the order of their first."""
+    lines: dict[str, list[int]] = {}
+    for number, fault in faults:
+        lines.setdefault(fault, []).append(number)
+    return lines
+
+
+def numbered(unit: str, numbers: Sequence[int]) -> str:
+    """`lines 2-3`: what is numbered, and which of it."""
+    return f"{unit}{'s' if len(numbers) > 1 else ''} {spans(numbers)}"
 
 
 class HasPromptSet(Protocol):

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
+from unicodedata import category
 
 from circuits.data.answers import Answer, tokens_of
-from circuits.data.tokenizer import Tokenizer, ids_of, next_token, token_texts
+from circuits.data.tokenizer import Tokenizer, ids_of, next_token, next_tokens, token_texts
 
 WITHOUT_SPACE, MIXED_SPACES = "answers without a leading space", "answers with and without a leading space"
 """Kinds of warnings about the space in front of answers."""
+
+COULD_BE_ONE = "answer of several tokens that could be one"
+"""The kind of warning about an answer that a space, or none, keeps from being one token."""
 
 _SHOWN_PROMPTS = 8
 _BEFORE_A_SPACE = ",;.!?"
@@ -75,7 +79,7 @@ def of_text(clean: str, corrupt: str, tokenizer: Tokenizer) -> list[PromptWarnin
 
 
 def of_spaces(clean: str, answers: Iterable[tuple[str | Answer, Answer]], tokenizer: Tokenizer) -> list[PromptWarning]:
-    """Whether answers that are words lack the space in front of them, all or some, where it makes another token; or are
+    """Whether answers that are words lack the space in front of them, all or some, where it makes other tokens; or are
     nothing but a space.
 
     answers  of the prompt as they were given, the wrong ones among them, with their tokens
@@ -85,27 +89,35 @@ def of_spaces(clean: str, answers: Iterable[tuple[str | Answer, Answer]], tokeni
     if blank := [word for word in spaced if not word.strip()]:
         detail = f"{blank[0]!r}: after most texts a space is no token of its own. Was a word meant?"
         return [PromptWarning("blank answer", detail)]
-    bare = [
-        word
-        for word, token in words
-        if word[:1].isalnum() and next_token(clean, f" {word}", tokenizer) not in (None, token)
-    ]
-    if bare and spaced:
-        return [
-            PromptWarning(
-                MIXED_SPACES,
-                f"{spaced[0]!r} begins with a space and {bare[0]!r} does not; they are tokens of different kinds.",
-            )
-        ]
-    if not bare or not bare[0][0].isalpha():
+    bare = [word for word, answer in words if word[:1].isalnum() and _lacks_space(clean, word, answer, tokenizer)]
+    if not bare:
         return []
-    if clean[-1:].isalpha():
+    end, meant = clean[-1:], f"did you mean {' ' + bare[0]!r}?"
+    if end.isalpha():
         what = f"goes on with the word that the prompt ends in, {clean.rsplit(maxsplit=1)[-1]!r}"
-    elif clean[-1:] in _BEFORE_A_SPACE:
-        what = f"follows {clean[-1:]!r} without a space"
     else:
-        return []
-    return [PromptWarning(WITHOUT_SPACE, f"{bare[0]!r} {what}: did you mean {' ' + bare[0]!r}?")]
+        what = f"follows {end!r} without a space" if end and end in _BEFORE_A_SPACE else None
+    if not spaced:
+        is_meant = what is not None and bare[0][0].isalpha()
+        return [PromptWarning(WITHOUT_SPACE, f"{bare[0]!r} {what}: {meant}")] if is_meant else []
+    both = f"{spaced[0]!r} begins with a space and {bare[0]!r} does not"
+    if what is not None:
+        why = f", which {what}: {meant}"
+    elif end.isspace():
+        why = f"; the prompt ends in {end!r} already: did you mean {spaced[0].lstrip()!r}?"
+    else:
+        why = ": one of them is not as texts go on here. Begin all with a space, or none."
+    return [PromptWarning(MIXED_SPACES, f"{both}{why}")]
+
+
+def _lacks_space(clean: str, word: str, answer: Answer, tokenizer: Tokenizer) -> bool:
+    """Whether a word is other tokens with a space in front, and one, or no more than it is without: what ends a word,
+    as "ization" does, is more. Of scripts without cases, some of which do without spaces, a single one alone.
+    """
+    spaced, own = next_tokens(clean, f" {word}", tokenizer), tokens_of(answer)
+    if spaced is None or spaced == own:
+        return False
+    return len(spaced) == 1 or (len(spaced) <= len(own) and category(word[0]) != "Lo")
 
 
 def of_pieces(clean: str, answers: Iterable[tuple[str | Answer, Answer]], tokenizer: Tokenizer) -> list[PromptWarning]:
@@ -121,7 +133,7 @@ def of_pieces(clean: str, answers: Iterable[tuple[str | Answer, Answer]], tokeni
             detail = f"{word!r} is {pieces}: the space that begins the next word is read too. Leave it out."
             return [PromptWarning("answer ends in a space", detail)]
         if hint := _one_token(clean, word, tokenizer):
-            return [PromptWarning("answer of several tokens that could be one", f"{word!r} is {pieces}. {hint}")]
+            return [PromptWarning(COULD_BE_ONE, f"{word!r} is {pieces}. {hint}")]
     return []
 
 

@@ -61,7 +61,7 @@ def _of_comparison(comparison: Comparison) -> Iterator[str]:
 def _model_and_task(graph: CircuitGraph) -> Iterator[str]:
     if graph.provenance is not None:
         yield f"Model {graph.provenance.model}."
-        yield f"Task {graph.provenance.task}."
+        yield f"Task {graph.label}."
 
 
 def _shared(comparison: Comparison) -> Iterator[str]:
@@ -89,8 +89,8 @@ def _origin(graph: CircuitGraph) -> str:
     if origin is None:
         return "whose model and task are not recorded"
     if origin.model == NOT_RECORDED:
-        return f"called {origin.task}, whose model is not recorded"
-    return f"of the model {origin.model} for the task {origin.task}"
+        return f"called {graph.label}, whose model is not recorded"
+    return f"of the model {origin.model} for the task {graph.label}"
 
 
 def _size(graph: CircuitGraph) -> str:

@@ -114,7 +114,7 @@ def run(name: str, offer: Offer, values: Mapping[str, Any], output: Output) -> N
     from pipelines.engine.execution import DEFAULT_STORE
 
     output.check(offer.settings)
-    if offer.settings.is_computed and not output.quiet:
+    if not output.quiet:
         say_first(name, f"looking up what is stored in {values.get('out', DEFAULT_STORE)}")
 
     from pipelines.command import resume_line, run_command

@@ -30,8 +30,7 @@ def reports_errors(command: Callable[..., None]) -> Callable[..., None]:
         except ValueError as error:
             _leave(f"error: {_with_notes(error)}", BAD_INPUT)
         except BrokenPipeError:
-            # The reader of a pipe (`| head`) has closed it; a second flush at exit would complain.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _leave_pipe()
             raise typer.Exit(FAILED) from None
         except OSError as error:
             _leave(f"error: {_of_file(error)}", BAD_INPUT)
@@ -77,6 +76,15 @@ def _of_settings(error: Exception) -> str:
     return validation_message(error) if isinstance(error, ValidationError) else str(error)
 
 
+def _leave_pipe() -> None:
+    """The reader of a pipe (`| head`) has closed it: a flush at exit would complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _leave(message: str, code: int) -> None:
+    try:
+        sys.stdout.flush()  # what was printed before comes first, also where both go to one file
+    except BrokenPipeError:
+        _leave_pipe()
     sys.stderr.write(visible(readable(message)) + "\n")
     raise typer.Exit(code)

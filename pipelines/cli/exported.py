@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from circuits.shell_text import shell_word, shell_words
 from pipelines.cli.commands import offers
 from pipelines.engine.seal import ABOUT, require_all_sealed
 from pipelines.reporting.tables import print_line
@@ -60,10 +60,11 @@ def commands_of(file: Path, out: Path) -> list[list[str]]:
     command = facts_of(file).get("command")
     if not isinstance(command, str):
         raise ValueError(
-            f"{file} keeps no command: only exports of a run do. `circuits show {file}` says what it keeps."
+            f"{file} keeps no command: only exports of a run do. `circuits show {shell_word(str(file))}` says what it "
+            "keeps."
         )
     try:
-        words = shlex.split(command)
+        words = shell_words(command)
     except ValueError as error:
         raise ValueError(f"{file} keeps {command!r}, which is no command ({error}): not run.") from None
     known, parts = offers(), [list(part) for is_and, part in groupby(words, "&&".__eq__) if not is_and]

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from circuits.shell_text import shell_line
 from circuits.visible_text import visible
 from pipelines.cli.errors import reports_errors
 from pipelines.cli.one_run import OneRunCommand
-from pipelines.cli.options import Json, Runs, file_or_stdout, path_named
-from pipelines.cli.output import print_json
+from pipelines.cli.options import Json, Quiet, Runs, file_or_stdout, path_named
+from pipelines.cli.output import print_json, say_reading
 from pipelines.cli.plain_command import PlainCommand
 
 commands = typer.Typer()
@@ -105,8 +105,11 @@ def export(
             help="Another run whose circuit is drawn beside, in its own drawing; repeat for more.", metavar="RUN"
         ),
     ] = None,
+    quiet: Quiet = False,
 ) -> None:
     """Write a circuit or a comparison in another format, and a caption; drawings say below them what they leave out."""
+    if not quiet:
+        say_reading("export", run, *(beside or ()))
     from circuits.files import real_path, write_atomically
     from graphs.export import exporter
     from pipelines.cli.drawing import drawing_settings
@@ -187,7 +190,7 @@ def rerun(
 
     every_command = context.find_root().command
     for arguments in commands_of(file, runs):
-        typer.echo(f"circuits {visible(shlex.join(arguments))}", err=True)
+        typer.echo(f"circuits {shell_line(arguments)}", err=True)
         if code := every_command(arguments, standalone_mode=False):
             raise typer.Exit(code)
 
@@ -211,8 +214,11 @@ def draw(
         float | None, typer.Option(metavar="POINTS", help="With --size: text in points, 6 or more.")
     ] = None,
     runs: Runs = Path("runs"),
+    quiet: Quiet = False,
 ) -> None:
     """Draw a figure from what is stored; no model runs."""
+    if not quiet:
+        say_reading("draw", *subjects)
     from circuits.files import write_atomically
     from graphs.figures.sizes import size_from
     from pipelines.draw.draw import draw as drawn

@@ -48,7 +48,7 @@ _NUMBERS = Annotated[
     str | None,
     typer.Option(metavar="STYLE", help="With --to: brackets, as .85 [.81, .89]; or uncertainty, as .85(4). [brackets]"),
 ]
-_QUIET = Annotated[bool, typer.Option("--quiet", help="Say nothing of what is computed; errors and warnings stay.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing of what is under way; errors and warnings stay.")]
 _VERBOSE = Annotated[
     bool, typer.Option("--verbose", help="Say of every job when it begins, and what time and memory it took.")
 ]
@@ -94,8 +94,8 @@ def with_options(run: Run, settings: type[CommandSettings]) -> Callable[..., Non
     if reads_files:
         parameters += [_named("config", _CONFIG), *(_named(name, of) for name, of in _ALIASES.items())]
     parameters += [_named("as_json", Json, default=False), *_of_papers(settings)]
-    if settings.is_computed:
-        parameters += [_named("quiet", _QUIET, default=False), _named("verbose", _VERBOSE, default=False)]
+    parameters += [_named("quiet", Quiet, default=False)]
+    parameters += [_named("verbose", _VERBOSE, default=False)] if settings.is_computed else []
     command.__doc__ = described(settings)
     command.__signature__ = inspect.Signature(parameters)  # pyright: ignore[reportFunctionMemberAccess]
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
@@ -105,7 +105,7 @@ def with_options(run: Run, settings: type[CommandSettings]) -> Callable[..., Non
 def _output_of(settings: type[CommandSettings]) -> tuple[str, ...]:
     """The fields of `Output` that the command has options for."""
     of_papers = ("to", "table", "numbers") if settings.paper_tables else ()
-    return ("as_json", *of_papers, *(("quiet", "verbose") if settings.is_computed else ()))
+    return ("as_json", "quiet", *of_papers, *(("verbose",) if settings.is_computed else ()))
 
 
 def _of_papers(settings: type[CommandSettings]) -> list[inspect.Parameter]:

@@ -22,7 +22,7 @@ class Output(NamedTuple):
     to       as a table for a paper, in this format; None: as tables for the terminal
     table    which table; None: the usual one
     numbers  the style of its numbers; None: brackets
-    quiet    say nothing of what is computed
+    quiet    say nothing of what is under way
     verbose  say of every job when it begins, and what it took
     """
 
@@ -36,7 +36,7 @@ class Output(NamedTuple):
     def check(self, settings: type[CommandSettings]) -> None:
         """ValueError for an unknown format, table or style of numbers, and for options that do not go together."""
         if self.quiet and self.verbose:
-            raise ValueError("--quiet says nothing of what is computed, and --verbose all of it: give one of them.")
+            raise ValueError("--quiet says nothing of what is under way, and --verbose all of it: give one of them.")
         if self.to is None:
             if given := [f"--{name}" for name in ("table", "numbers") if getattr(self, name) is not None]:
                 raise ValueError(f"{' and '.join(given)} belong to a table for a paper: give --to, such as --to latex.")
@@ -75,6 +75,11 @@ class Output(NamedTuple):
 def print_json(value: Any) -> None:
     """One JSON object."""
     sys.stdout.write(json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def say_reading(command: str, *subjects: str) -> None:
+    """What a command that shows what is stored begins with, on stderr at once."""
+    say_first(command, f"reading {', '.join(subjects)}")
 
 
 def say_first(command: str, text: str) -> None:

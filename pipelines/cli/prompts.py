@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from circuits.shell_text import shell_word
 from pipelines.cli.errors import reports_errors
 from pipelines.cli.one_run import OneRunCommand
 from pipelines.cli.options import Json, path_named
@@ -53,7 +54,7 @@ def check(
 ) -> None:
     """What a model sees of every line of a prompt file, or every prompt of a template, and whether it answers.
 
-    Exit code 2 where a line is bad.
+    Bad lines stand among the others; where there are any, exit code 2.
     """
     say_first("prompts check", f"{file} as {model} sees it")
     from pipelines.engine.processors import use_free_processors
@@ -102,7 +103,7 @@ def new(
     from pipelines.prompts.new import write_new
 
     write_new(file)
-    typer.echo(f"{file}: now `circuits prompts check {file} --model M`.")
+    typer.echo(f"{file}: now `circuits prompts check {shell_word(str(file))} --model M`.")
 
 
 class TasksCommand(OneRunCommand):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any
 
 from typer.core import TyperGroup
+
+from circuits.shell_text import shell_line
 
 _LONGEST = 1000  # characters of a summary, which nobody writes
 
@@ -28,7 +29,7 @@ SECTIONS: Mapping[str, Sequence[str]] = {
 def typed_command() -> str | None:
     """The command that runs, as its user gave it; None where none was typed."""
     typed = _TYPED.get()
-    return None if typed is None else shlex.join(["circuits", *typed])
+    return None if typed is None else shell_line(["circuits", *typed])
 
 
 class GroupOfCommands(TyperGroup):

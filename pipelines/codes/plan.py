@@ -20,6 +20,7 @@ from circuits.head_codes.counting import count_positive_only
 from circuits.head_codes.stored import StoredCodes
 from circuits.methods import METHODS
 from circuits.methods.head_code_base import CodingMethod
+from circuits.shell_text import shell_word
 from pipelines.codes.settings import CodesSettings
 from pipelines.codes.stages import CODE_INFORMATION, CODE_MEANING
 from pipelines.discover.plan import Jobs
@@ -99,7 +100,8 @@ def require_codes(run: Run) -> tuple[DiscoverRun, StoredCodes]:
         keeping = [name for name, method in METHODS.items() if issubclass(method, CodingMethod)]
         raise ValueError(
             f"only {' and '.join(sorted(keeping, reverse=True))} keep codes; run {run.name} used "
-            f"{run.config.method}. Make a run with codes: circuits discover {run.config.task} --method head-coding"
+            f"{run.config.method}. Make a run with codes: circuits discover {shell_word(run.config.task)} "
+            "--method head-coding"
         )
     return run, codes
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from circuits.components import Component
+from circuits.shell_text import shell_line
 from graphs.comparison.alignment import Alignment, Judged, align_by_readings, align_by_roles
 from pipelines.compare.published import PREFIX
 from pipelines.compare.settings import CompareSettings
@@ -101,7 +102,7 @@ def plan(settings: CompareSettings, execution: Execution) -> AlignedPlan:
 
 def _side(run: Run, execution: Execution) -> Side:
     path = plan_roles(RolesSettings(run=run), execution).folder / "roles.json"
-    again = f"circuits roles {run.folder} --runs {run.folder.parent}"
+    again = shell_line(["circuits", "roles", str(run.folder), "--runs", str(run.folder.parent)])
     if not path.is_file():
         raise ValueError(
             f"what the heads of {run.name} do was not measured (no {path}), so that they cannot be aligned by it. "

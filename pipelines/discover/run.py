@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from circuits.cached import cached_property
 from circuits.head_codes.stored import StoredCodes, codes_from
+from circuits.shell_text import shell_line
 from pipelines.discover.plan import Jobs, all_jobs
 from pipelines.discover.rules import chooses_components
 from pipelines.discover.settings import DiscoverSettings
 from pipelines.engine.result_file import Result
+from pipelines.runs.record import SETTINGS
 from pipelines.runs.run import Run
 
 if TYPE_CHECKING:
@@ -100,9 +102,10 @@ def jobs_of(run: DiscoverRun, **changes: Any) -> Jobs:
     """
     jobs = all_jobs(run.config.model_copy(update=changes))
     if not run.was_made_by(jobs.graph):
-        again = f"circuits discover --config {run.folder / 'config.yaml'} --runs {run.folder.parent}"
+        again = ["circuits", "discover", "--config", str(run.folder / SETTINGS), "--runs", str(run.folder.parent)]
+        again += [] if run.config.name is None else ["--name", f"{run.config.name}-anew"]
         raise ValueError(
             f"run {run.name} is out of date: its model, its prompts or this package have changed since. Run it again: "
-            f"{again}{'' if run.config.name is None else f' --name {run.config.name}-anew'}"
+            f"{shell_line(again)}"
         )
     return jobs

@@ -30,10 +30,20 @@ def larger_sizes(choice: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 def lost_sizes(choice: Mapping[str, Any]) -> str | None:
     """That larger sizes were tried and are not kept, in words; None where nothing is missing."""
-    would_do = choice["would_do"]
-    if would_do is None or larger_sizes(choice) is not None:
+    if "larger_sizes" in choice:
+        return None
+    if (would_do := choice["would_do"]) is not None:
+        told = f"of which {would_do:,} edges would do"
+    elif choice["n_runs"] > _n_kept(choice):
+        told = "none of which would do"
+    else:
         return None
     return (
-        f"larger sizes were tried, of which {would_do:,} edges would do, but an earlier version did not keep them: "
-        "the same command does now, under another --name where it gives one"
+        f"larger sizes were tried, {told}, but an earlier version did not keep them: the same command does now, under "
+        "another --name where it gives one"
     )
+
+
+def _n_kept(choice: Mapping[str, Any]) -> int:
+    """How many circuits the choice of each ranking and its searches are of, at most."""
+    return sum(1 + sum(len(search["tried"]) for search in entry["searches"]) for entry in choice["choices"])

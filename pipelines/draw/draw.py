@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import shlex
 from functools import partial
 from pathlib import Path
 from typing import cast, get_args
 
 from circuits.lookup import lookup
+from circuits.shell_text import shell_line
 from circuits.visible_text import value_text
 from graphs.export.about import MARK
 from graphs.figures.canvas import DrawingFormat, figure_bytes
@@ -62,5 +62,5 @@ def draw(
 def _about(kind: str, subjects: list[str], size: Size | None) -> str:
     """What the file says of itself, as one line of JSON in ASCII."""
     options = [] if size is None else ["--size", f"{size.width:g}x{size.height:g}", "--font", f"{size.font:g}"]
-    command = shlex.join(["circuits", "draw", kind, *subjects, *options])
+    command = shell_line(["circuits", "draw", kind, *subjects, *options])
     return json.dumps({"figure": kind, "of": [Path(subject).name for subject in subjects], "command": command})

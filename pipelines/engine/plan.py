@@ -48,8 +48,8 @@ class Plan:
         """Weights of jobs by their keys, as they are known once this one is done; also of jobs that are done."""
         return {}
 
-    def begin(self) -> None:
-        """Note in `folder` what is going to be computed, so that it can be listed and continued."""
+    def begin(self, command: str) -> None:
+        """Note in `folder` what is going to be computed, so that it can be listed, and continued by the command."""
 
-    def end(self, error: Exception | None) -> None:
-        """Note in `folder` that all is done, or the error that ended it."""
+    def end(self, error: Exception | None, command: str) -> None:
+        """Note in `folder` that all is done, or the error that ended it and the command that tries again."""

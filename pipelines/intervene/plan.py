@@ -23,6 +23,7 @@ from circuits.data.question_files import is_question_file
 from circuits.files import read_bytes
 from circuits.injection.search import STRENGTHS
 from circuits.injection.synonyms import Synonyms, read_synonyms
+from circuits.shell_text import shell_line
 from circuits.tasks import IMAGE_TASKS
 from circuits.tasks.coco_objects import CocoObjects
 from pipelines.engine.cluster import device_of
@@ -34,6 +35,7 @@ from pipelines.engine.store import Store
 from pipelines.intervene.settings import IriSettings
 from pipelines.intervene.stages import HEAD_DIVERGENCE, IRI, IRI_ANSWERS, IRI_CAPTIONS, IRI_SEARCH, IRI_TIMES, QUESTIONS
 from pipelines.runs.image_sources import coco_source, digest_of_images, halves, read_questions_in
+from pipelines.runs.record import SETTINGS
 from pipelines.runs.run import Run, open_run, store_of
 from pipelines.runs.task_settings import make_task
 from pipelines.trace.plan import trace_jobs
@@ -150,8 +152,8 @@ def require_trace(run: Run) -> TraceRun:
     """The run, which must be a trace. ValueError if it is not."""
     if not isinstance(run, TraceRun):
         raise ValueError(
-            f"run {run.name} is not a causal trace. Run one: circuits trace {run.config.task} "
-            f"--model {run.config.model}"
+            f"run {run.name} is not a causal trace. Run one: "
+            f"{shell_line(['circuits', 'trace', run.config.task, '--model', run.config.model])}"
         )
     return run
 
@@ -164,9 +166,10 @@ def intervention_jobs(run: TraceRun, config: IriSettings, *, device: str) -> Int
     recovery = last_token_recovery(run)
     of_trace = trace_jobs(run.config)
     if not run.was_made_by(of_trace.graph):
+        again = ["circuits", "trace", "--config", str(run.folder / SETTINGS), "--runs", str(run.folder.parent)]
         raise ValueError(
             f"run {run.name} is out of date: its model, its prompts or this package have changed since. Rerun it: "
-            f"circuits trace --config {run.folder / 'config.yaml'} --runs {run.folder.parent}"
+            f"{shell_line(again)}"
         )
     locations, model = of_trace.check.locations, {name: of_trace.check.settings[name] for name in ("model", "dtype")}
     _require_fitting(run.config, config)

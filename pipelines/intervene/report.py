@@ -120,7 +120,7 @@ def _settings(run: TraceRun, config: IriSettings, jobs: InterventionJobs, store:
     origin = run.trace.scores.provenance
     return {
         "model": origin.model,
-        "task": origin.task,
+        "task": run.summary["task"],
         **config.model_dump(mode="json", exclude={"run", "folder", "repeats"}),
         "lambda_attention": attention.strength,
         "lambda_mlp": mlp.strength,

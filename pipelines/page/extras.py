@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import replace
 
+from circuits.shell_text import shell_word
 from graphs.export.page.extras import CircuitExtras
 from pipelines.discover.run import DiscoverRun
 from pipelines.discover.sizes_tried import lost_sizes
@@ -32,13 +32,13 @@ def extras_of(run: Run, label: str | None = None) -> CircuitExtras:
 def _unmeasured(run: Run) -> dict[str, str]:
     """The commands that read off heads what a run does not; `export --with` then takes their folders. Of sizes, what
     the run has tried and not kept."""
-    of_task = f"{shlex.quote(run.config.task)} --model {shlex.quote(run.config.model)} --prompts {run.config.prompts}"
+    of_task = f"{shell_word(run.config.task)} --model {shell_word(run.config.model)} --prompts {run.config.prompts}"
     commands = {
         "readings": f"circuits profile {of_task} --profiles direct-logit-attribution",
         "attention": f"circuits attention {of_task}",  # of the head that is selected
     }
     if isinstance(run, DiscoverRun):
-        commands["roles"] = f"circuits roles {run.name}"
+        commands["roles"] = f"circuits roles {shell_word(run.name)}"
         if (lost := lost_sizes(run.summary["choice"])) is not None:
             commands["sizes"] = lost
     return commands

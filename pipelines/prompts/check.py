@@ -9,13 +9,23 @@ from typing import Any, NamedTuple
 from circuits.data.answers import Answer, tokens_of
 from circuits.data.faults import faults_of
 from circuits.data.left_out import lines_left_out
-from circuits.data.prompt_files import NEGATIVE, PAIR, BadPrompts, Line, entries_in, parse_entry, read_prompts
+from circuits.data.prompt_files import (
+    NEGATIVE,
+    PAIR,
+    BadPrompts,
+    Line,
+    entries_in,
+    n_bad_lines,
+    parse_entry,
+    read_prompts,
+)
 from circuits.data.prompts import PromptSet
 from circuits.data.question_files import is_question_file
-from circuits.data.text_checks import MIXED_SPACES, WITHOUT_SPACE
+from circuits.data.text_checks import COULD_BE_ONE, MIXED_SPACES, WITHOUT_SPACE
 from circuits.data.tokenizer import token_texts
 from circuits.evaluation.first_tokens import FirstToken, first_tokens
 from circuits.files import read_bytes
+from circuits.metrics import metric_of_any_length
 from circuits.model.load import Model, load_for_reading
 from circuits.model.read_once import tokenizers_read_once
 from circuits.model.sources import find_model
@@ -23,13 +33,15 @@ from circuits.model.tokenizers import tokenizer_of
 from pipelines.prompts.build import built
 from pipelines.prompts.rows import prompt_row
 from pipelines.reporting.tables import Row
-from pipelines.runs.settings import PromptSettings
+from pipelines.runs.settings import PromptSettings, RunConfig
 
 LINE, PROMPT = "line", "prompt"
 _NO_ANSWER = "the model does not answer"
 _MIXED = "the prompt holds its answer, and others do not"
 _CORRUPT_ANSWERS = "the corrupt prompt is answered like the clean one"
 _EXCHANGED = "the answer and the wrong answer look exchanged"
+_LONG = "answers of several tokens"
+_METRIC = RunConfig.model_fields["metric"].default
 
 
 class Checked(NamedTuple):
@@ -96,9 +108,9 @@ class Checked(NamedTuple):
         }
 
     def require_good(self) -> None:
-        """`BadPrompts` where a line is refused."""
+        """ValueError, with their number alone, where lines are refused: what is wrong with each is shown."""
         if self.faults:
-            raise BadPrompts(self.file, self.faults)
+            raise ValueError(n_bad_lines(self.file, self.faults))
 
 
 def check_prompts(config: PromptSettings) -> Checked:
@@ -123,7 +135,10 @@ def _check(config: PromptSettings, path: Path) -> Checked:
 
 
 def _check_made(config: PromptSettings, path: Path) -> Checked:
-    model, prompts = built(config, load_for_reading)
+    try:
+        model, prompts = built(config, load_for_reading)
+    except BadPrompts as error:
+        return Checked(str(path), find_model(config.model).name, (), error.of_lines)
     pairs = dict(enumerate(Line(PAIR, prompt) for prompt in prompts))
     return Checked(str(path), model.name, _rows(model, pairs, PROMPT), unit=PROMPT, remarks=prompts.notes)
 
@@ -144,13 +159,13 @@ def _check_lines(path: Path, model: str) -> Checked:
             good |= {} if entry.number in left_out else {entry.number: line}
     if not faults:
         read_prompts(path, tokenizer, leaves_out_unchanged=True)
-    if not good:
-        return Checked(str(path), name, (), tuple(sorted(faults)), left_out)
-    loaded = load_for_reading(model)
-    faults += _beyond(loaded, good)
-    good = {number: line for number, line in good.items() if number not in dict(faults)}
-    left_out = {number: reason for number, reason in left_out.items() if number not in dict(faults)}
-    return Checked(str(path), loaded.name, _rows(loaded, good, LINE), tuple(sorted(faults)), left_out)
+    loaded = load_for_reading(model) if good else None
+    if loaded is not None:
+        faults += _beyond(loaded, good)
+    bad = {number for number, _ in faults}
+    rows = () if loaded is None else _rows(loaded, {n: line for n, line in good.items() if n not in bad}, LINE)
+    left_out = {number: reason for number, reason in left_out.items() if number not in bad}
+    return Checked(str(path), name, rows, tuple(sorted(faults)), left_out)
 
 
 def _beyond(model: Model, good: Mapping[int, Line]) -> list[tuple[int, str]]:
@@ -186,6 +201,14 @@ def _rows(model: Model, good: Mapping[int, Line], unit: str) -> tuple[Row, ...]:
         for row in copying:
             detail = f"{_copied(row)!r} stands in it: to copy an answer and to know it are two tasks."
             row["notes"].append({"kind": _MIXED, "detail": detail})
+    metric = metric_of_any_length(line.prompt for line in good.values())
+    for row, line in zip(rows, good.values(), strict=True):
+        # What is not meant to have several is said already.
+        kinds = {warning.kind for warning in line.prompt.warnings}
+        if line.prompt.has_long_answers and kinds.isdisjoint((COULD_BE_ONE, MIXED_SPACES, WITHOUT_SPACE)):
+            long = max([*row["answers"], *row["wrong_answers"]], key=len)
+            detail = f"{' + '.join(map(repr, long))}: {_METRIC}, the usual metric, reads one token and refuses these. "
+            row["notes"].append({"kind": _LONG, "detail": f"{detail}Run with --metric {metric}."})
     return tuple(rows)
 
 
@@ -217,7 +240,8 @@ def _row(model: Model, line: Line, says: FirstToken, corrupt: FirstToken | None)
     if says.is_correct == (line.label == NEGATIVE):
         what = "the model gives the answer of a negative" if line.label == NEGATIVE else _NO_ANSWER
         notes.append({"kind": what, "detail": f"it says {top!r} first ({says.probability:.0%})."})
-    if corrupt is not None and corrupt.is_correct and _begins(prompt.wrong_answers, says):
+    is_as_wrong = _begins(prompt.wrong_answers, says) and not _begins(prompt.answers, says)
+    if corrupt is not None and corrupt.is_correct and is_as_wrong:
         (answered,) = token_texts([corrupt.token], model.tokenizer)
         detail = f"the clean prompt is answered {top!r}, which stands as wrong, and the corrupt one {answered!r}."
         notes.append({"kind": _EXCHANGED, "detail": detail})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from circuits.data.prompt_files import spans
+from circuits.data.prompt_files import lines_of, numbered, spans
 from pipelines.prompts.check import LINE, Checked
 from pipelines.reporting.tables import Row, print_line
 
@@ -13,18 +13,26 @@ _BAR = "|"
 
 
 def print_checked(checked: Checked, *, most: int) -> None:
-    """The first lines in full, then what is doubtful or wrong about all, and a summary."""
-    for row in checked.rows[:most]:
-        print_line(f"{checked.unit} {row[checked.unit]}, {row['label']}: {_verdict(row)}")
-        _print_row(row)
+    """Every line in the file's order: the first good ones in full, each fault with all its lines at the first of them,
+    and why others are left out. Then what is doubtful, and a summary."""
+    good = {row[checked.unit]: row for row in checked.rows[:most]}
+    faults: dict[int, list[str]] = {}
+    for fault, numbers in lines_of(checked.faults).items():
+        faults.setdefault(numbers[0], []).append(f"{numbered(checked.unit, numbers)}, bad: {fault}")
+    for number in sorted({*good, *faults, *checked.left_out}):
+        if number in good:
+            print_line(f"{checked.unit} {number}, {good[number]['label']}: {_verdict(good[number])}")
+            _print_row(good[number])
+        for fault in faults.get(number, ()):
+            print_line(fault)
+        if number in checked.left_out:
+            print_line(f"line {number} is left out: {checked.left_out[number]}")
     if len(checked.rows) > most:
         print_line(f"... and {len(checked.rows) - most} more (--lines N shows more)")
     for remark in checked.remarks:
         print_line(remark)
-    for number, reason in checked.left_out.items():
-        print_line(f"line {number} is left out: {reason}")
     for kind, (numbers, detail) in checked.notes.items():
-        print_line(f"{kind} ({_numbered(checked.unit, numbers)}): {detail}")
+        print_line(f"{kind} ({numbered(checked.unit, numbers)}): {detail}")
     print_line(_summary(checked))
 
 
@@ -77,10 +85,6 @@ def _summary(checked: Checked) -> str:
     if found["pairs"]:
         parts.append(f"{found['corrupt_with_the_answer']} of {found['pairs']} corrupt prompts get the same answer")
     return f"{checked.file}: {'; '.join(parts)}."
-
-
-def _numbered(unit: str, numbers: Sequence[int]) -> str:
-    return f"{unit}{'s' if len(numbers) > 1 else ''} {spans(numbers)}"
 
 
 def _tokens(tokens: Sequence[str], image: Mapping[str, Any] | None) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from circuits.shell_text import shell_line, shell_word
 from pipelines.compare.plan import comparison_name
 from pipelines.engine.execution import Execution
 from pipelines.engine.plan import Plan
@@ -42,7 +42,7 @@ class ReusePlan(Plan):
 def plan(settings: ReuseSettings, execution: Execution) -> ReusePlan:
     """The comparison and its runs. ValueError where one is missing, which says how to make it."""
     folder = _comparison_folder(settings.runs, execution.out)
-    again = f"circuits compare RUN RUN --out {folder}"
+    again = f"circuits compare RUN RUN --out {shell_word(str(folder))}"
     comparison = read_comparison(folder / SUMMARY, again=again)
     require_all_sealed(folder, again=again)
     repair = None
@@ -71,10 +71,10 @@ def _comparison_folder(given: Sequence[Any], out: Path) -> Path:
     for store in stores:
         if (store / name / SUMMARY).is_file():
             return store / name
-    runs, is_there = shlex.join(map(str, found)), next((store for store in stores if store.is_dir()), out)
+    runs, is_there = shell_line(map(str, found)), next((store for store in stores if store.is_dir()), out)
     raise ValueError(
         f"there is no comparison {name} of these runs in {', '.join(map(str, stores))}. Make it: circuits compare "
-        f"{runs} --runs {shlex.quote(str(is_there))}. Of one that is elsewhere, give its folder instead of the runs."
+        f"{runs} --runs {shell_word(str(is_there))}. Of one that is elsewhere, give its folder instead of the runs."
     )
 
 

@@ -10,7 +10,6 @@
 
 from __future__ import annotations
 
-import shlex
 import types
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +18,8 @@ from typing import Any, Literal, NamedTuple, Union, cast, get_args, get_origin
 import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+
+from circuits.shell_text import shell_line
 
 Form = Literal["value", "flag", "list", "assignments", "lists"]
 
@@ -58,7 +59,7 @@ def command_line(command: str, *settings: BaseModel) -> str:
                     arguments += [_text(one) for one in (value if option.form == "list" else [value])]
             elif value is not None and value != option.default:
                 words += _words(option.flag, option.form, value)
-    return shlex.join(["circuits", *command.split(), *arguments, *words])
+    return shell_line(["circuits", *command.split(), *arguments, *words])
 
 
 def _words(flag: str, form: Form, value: Any) -> list[str]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from circuits.files import read_bytes
+from circuits.shell_text import shell_line
 from circuits.strict_json import parse_strictly
 from pipelines.engine.result_file import DamagedError, require_known_version
 from pipelines.runs.writing import wait_until_written
@@ -107,7 +107,7 @@ def again(folder: Path, record: Mapping[str, Any]) -> str:
     or in one that was renamed."""
     name = name_of(folder)
     line = ["circuits", *command_of(record).split(), "--config", str(folder / SETTINGS), "--runs", str(folder.parent)]
-    return shlex.join([*line, "--name", name] if name != record["name"] else line)
+    return shell_line([*line, "--name", name] if name != record["name"] else line)
 
 
 def name_of(folder: Path) -> str:

@@ -25,11 +25,13 @@ from pydantic import ValidationError
 from circuits.cached import cached_property
 from circuits.files import path_from, read_bytes, real_path
 from circuits.mib_file import is_mib_file
+from circuits.shell_text import shell_word
 from circuits.strict_json import parse_strictly
 from circuits.visible_text import value_text
 from pipelines.engine.job import Job
 from pipelines.engine.result_file import DamagedError, Result, decode, encode
 from pipelines.engine.store import Store
+from pipelines.runs.begun import continued_by
 from pipelines.runs.failure import failure_in
 from pipelines.runs.record import RECORD, again, command_of, damaged, name_of, read_record, read_recorded
 from pipelines.runs.settings import RENAMED, NamedRunConfig, RunConfig
@@ -83,8 +85,8 @@ class Run:
         self.name = name_of(folder)
         if not self._record["files"]:
             if (error := failure_in(folder)) is not None:
-                raise ValueError(f"run {self.name} failed: {error} Try again: {self._again}")
-            raise ValueError(f"run {self.name} is not finished. Continue it: {self._again}")
+                raise ValueError(f"run {self.name} failed: {error} Try again: {continued_by(folder, self._record)}")
+            raise ValueError(f"run {self.name} is not finished. Continue it: {continued_by(folder, self._record)}")
         recorded: dict[str, Any] = self._record["config"]
         try:
             self.config = self.config_type(**{RENAMED.get(key) or key: value for key, value in recorded.items()})
@@ -105,13 +107,14 @@ class Run:
             raise DamagedError(f"{path}: {error}. Make the run anew: {self._again}") from None
         if not isinstance(found, dict):
             raise DamagedError(f"{path} holds no summary of a run. Make the run anew: {self._again}")
-        return found
+        # Earlier versions wrote the name of the file there.
+        return found if self._called is None else found | {"task": self._called}
 
     @cached_property
     def circuit(self) -> CircuitGraph:
         """The circuit: what was chosen, with its scores and how faithful it is."""
         graph = read_circuit(self._bytes("graph.json"), str(self.folder / "graph.json"))
-        called = self.config.called if isinstance(self.config, NamedRunConfig) else None
+        called = self._called
         # A file of pairs that were given as objects is called after a hash.
         own = {"task": called} if called is not None and is_of_pairs(self.config.task) else {}
         return replace(
@@ -150,6 +153,11 @@ class Run:
         if NODE_SCORES in self._record["files"]:
             return self._scores(NODE_SCORES)
         return None
+
+    @property
+    def _called(self) -> str | None:
+        """What its prompts are called in place of their task, by its settings: whatever version wrote its files."""
+        return self.config.called if isinstance(self.config, NamedRunConfig) else None
 
     @property
     def _again(self) -> str:
@@ -285,7 +293,7 @@ def find_run(reference: str | Path, store_folder: Path) -> Path:
     if is_file(given) and is_mib_file(read_bytes(given)):
         raise ValueError(
             f"{given} is a circuit of another tool, no run. Make a run of it, which can be judged and compared: "
-            f"circuits discover TASK --model MODEL --method circuit-file --set file={given}"
+            f"circuits discover TASK --model MODEL --method circuit-file --set {shell_word(f'file={given}')}"
         )
     names = [folder.name for folder in run_folders(store_folder)]
     if not names:

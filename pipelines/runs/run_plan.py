@@ -14,6 +14,7 @@ from pipelines.engine.execute import Work
 from pipelines.engine.job import Job
 from pipelines.engine.plan import Plan
 from pipelines.engine.store import Store, as_json
+from pipelines.runs.begun import forget_begun, note_begun
 from pipelines.runs.caveats import at_baseline
 from pipelines.runs.codec import baseline_from, prompts_from
 from pipelines.runs.failure import forget_failure, note_failure
@@ -88,21 +89,25 @@ class RunPlan(Plan):
         elif self.folder.exists() and not (self.folder / SETTINGS).is_file() and not _is_empty(self.folder):
             raise ValueError(f"{self.folder} is there, and is no run: give the run another name with --name.")
 
-    def begin(self) -> None:
+    def begin(self, command: str) -> None:
         """Make the folder, so that an interrupted run is listed and can continue."""
         self._note_settings()
         forget_failure(self.folder)
+        if is_unfinished(self.folder):
+            note_begun(self.folder, command)
 
-    def end(self, error: Exception | None) -> None:
+    def end(self, error: Exception | None, command: str) -> None:
         """Keep the error of a run that is not finished beside its record, also of one that failed before it began."""
         if error is None:
             forget_failure(self.folder)
+            forget_begun(self.folder)
             return
         # Where nothing can be written, the error itself is what matters.
         with contextlib.suppress(OSError, ValueError):
             self._note_settings()
         if is_unfinished(self.folder):
             note_failure(self.folder, error)
+            note_begun(self.folder, command)
 
     def _note_settings(self) -> None:
         """Write what was asked for, unless it is there: of a run that never began, another may have the name."""

@@ -12,8 +12,9 @@ from typing import Any
 from circuits.strict_json import parse_strictly
 from pipelines.engine.heartbeat import Running, running_in
 from pipelines.engine.store import Store
+from pipelines.runs.begun import BEGUN, continued_by
 from pipelines.runs.failure import FAILURE, failure_in
-from pipelines.runs.record import RECORD, again, command_of, name_of, read_record, read_recorded
+from pipelines.runs.record import RECORD, command_of, name_of, read_record, read_recorded
 from pipelines.runs.run import run_folders
 from pipelines.runs.settings import DEFAULT_PROMPTS, RunConfig
 
@@ -54,7 +55,7 @@ class States:
 
         One that cannot be read has its `problem` in place of these.
         """
-        at = tuple(_signature(folder / name) for name in (RECORD, SUMMARY, FAILURE))
+        at = tuple(_signature(folder / name) for name in (RECORD, SUMMARY, FAILURE, BEGUN))
         if folder not in self._runs or self._runs[folder][0] != at:
             try:
                 self._runs[folder] = (at, *_read(folder))
@@ -136,7 +137,7 @@ def _read(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
         "date": datetime.fromtimestamp((folder / RECORD).stat().st_mtime).astimezone().isoformat(timespec="seconds"),
         "is_finished": is_finished,
         "error": None if is_finished else failure_in(folder),
-        "continue": None if is_finished else again(folder, record),
+        "continue": None if is_finished else continued_by(folder, record),
     }
     return state, {job["key"]: job["label"] for job in record["jobs"]}
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from circuits.shell_text import shell_line
 from circuits.strict_json import parse_strictly
 from pipelines.reporting.tables import brackets
 from pipelines.runs.about_file import sealed_bytes
@@ -58,7 +58,7 @@ def stored(folder: Path, comparison: Comparison, first: Path, second: Path) -> P
 
 def compare_command(first: Path, second: Path) -> str:
     """The command that compares two runs of a folder."""
-    return shlex.join(["circuits", "compare", first.name, second.name, "--runs", str(first.parent)])
+    return shell_line(["circuits", "compare", first.name, second.name, "--runs", str(first.parent)])
 
 
 def _level(level: Mapping[str, Any]) -> dict[str, Any]:

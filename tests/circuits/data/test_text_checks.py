@@ -99,7 +99,12 @@ def test_an_answer_given_twice_is_refused_also_as_two_texts_of_one_token() -> No
 def test_answers_with_and_without_a_space_are_named(digits: Any) -> None:
     made = prompt(digits, **TO_MARY, wrong_answers=["John"])
     assert kinds(made) == ["answers with and without a leading space"]
-    assert "' Mary' begins with a space and 'John' does not" in made.warnings[0].detail
+    assert made.warnings[0].detail == (
+        "' Mary' begins with a space and 'John' does not, which goes on with the word that the prompt ends in, 'to': "
+        "did you mean ' John'?"
+    )
+    quoted = prompt(digits, 'Mary met John and said "', answers=[" Mary"], wrong_answers=["John"])
+    assert "one of them is not as texts go on here. Begin all with a space, or none." in quoted.warnings[0].detail
     # Where a space is no part of a token, it makes no difference.
     assert kinds(prompt(tokenizer_of("words"), **TO_MARY, wrong_answers=["John"])) == []
 
@@ -115,6 +120,16 @@ def test_an_answer_glued_to_the_last_word_is_named(digits: Any) -> None:
     made = prompt(digits, **TO_MARY | {"answers": ["Mary"]})
     assert kinds(made) == ["answers without a leading space"]
     assert "'to': did you mean ' Mary'?" in made.warnings[0].detail
+
+
+def test_an_answer_of_several_tokens_that_lacks_its_space_is_named_but_no_ending_of_a_word(digits: Any) -> None:
+    glued = prompt(digits, **TO_MARY | {"answers": ["Xylophone"]})
+    assert kinds(glued) == ["answers without a leading space"]
+    mixed = prompt(digits, **TO_MARY, wrong_answers=["Xylophone"])
+    assert kinds(mixed) == ["answers with and without a leading space"]
+    # With a space in front it would be more tokens; and scripts without cases may do without spaces.
+    assert kinds(prompt(digits, "They stop at the walk", answers=["ization"])) == []
+    assert kinds(prompt(digits, "我喜欢", answers=["猫"])) == []
 
 
 def test_a_name_without_a_space_is_the_name_where_spaces_are_no_part_of_tokens() -> None:

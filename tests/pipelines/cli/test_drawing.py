@@ -40,11 +40,11 @@ def test_export_prints_what_the_drawing_leaves_out_beside_the_path_of_the_file(c
     (tmp_path / "many.json").write_bytes(JsonExport().to_bytes(graph))
     answer = circuits("export", "many.json", "--to", "svg", "--out", "many.svg", "--size", "column")
     assert answer.stdout == "many.svg\n"
-    assert re.search(r"^Shown: [\d,]+ of [\d,]+ edges, as \d+ lines ", answer.stderr)
+    assert re.search(r"^Shown: [\d,]+ of [\d,]+ edges, as \d+ lines ", answer.stderr, re.MULTILINE)
     assert re.search(r"^Not drawn: \d+ lines, strongest \S+->\S+, ", answer.stderr, re.MULTILINE)
     with_caption = circuits("export", "many.json", "--to", "svg", "--out", "many.svg", "--size", "column", "--caption")
     assert "Not drawn: " in with_caption.stdout
-    assert with_caption.stderr == ""
+    assert with_caption.stderr == "export: reading many.json\n"
 
 
 def test_a_run_is_read_and_its_drawing_composed_once(circuits, run, monkeypatch):
@@ -65,14 +65,18 @@ def test_circuits_side_by_side_say_what_they_leave_out(circuits, tiny, computed)
     first, other = (answer.json["run"] for answer in computed(*asked))
     beside = ("export", first, "--to", "svg", "--beside", other)
     answer = circuits(*beside, "--out", "few.svg", "--top", "3")
-    assert answer.stderr == "Shown: at most the 3 strongest lines of each circuit, and what others have of these.\n"
+    reading = f"export: reading {first}, {other}\n"
+    shown = "Shown: at most the 3 strongest lines of each circuit, and what others have of these.\n"
+    assert answer.stderr == reading + shown
     assert answer.stdout == "few.svg\n"
-    assert circuits(*beside, "--out", "all.svg").stderr == ""
+    assert circuits(*beside, "--out", "all.svg").stderr == reading
+    assert circuits(*beside, "--out", "few.svg", "--top", "3", "--quiet").stderr == shown
 
 
 def test_export_says_nothing_of_what_it_draws_whole(circuits, run):
-    assert circuits("export", run, "--to", "svg", "--out", "all.svg").stderr == ""
-    assert circuits("export", run, "--to", "csv", "--out", "all.csv").stderr == ""
+    for to in ("svg", "csv"):
+        assert circuits("export", run, "--to", to, "--out", f"all.{to}").stderr == f"export: reading {run}\n"
+        assert circuits("export", run, "--to", to, "--out", f"all.{to}", "--quiet").stderr == ""
 
 
 @pytest.mark.parametrize(

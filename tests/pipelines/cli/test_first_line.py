@@ -105,13 +105,25 @@ def test_every_command_says_what_it_does_before_it_imports_what_takes_seconds(tm
     assert said == [[name, f"{name}: looking up what is stored in runs\n", []] for name in BEGINNINGS]
 
 
-@pytest.mark.parametrize("name", ["prompts check", "prompts show"])
-def test_commands_on_prompts_say_so_too(name: str, tiny: Any, tmp_path: Path):
-    (line,) = run_python(
-        ALL.format(heavy=HEAVY), {name: [str(tiny.prompts), "--model", str(tiny.model)]}, tmp_path
-    ).splitlines()
-    _, written, there = json.loads(line)
-    assert (written.partition(": ")[0], there) == (name, [])
+def test_commands_that_compute_nothing_say_so_too(tiny: Any, tmp_path: Path):
+    """Those that read prompts, and those that read what is stored: all commands of settings, and those that draw."""
+    prompts, model = str(tiny.prompts), str(tiny.model)
+    given = {
+        "prompts check": [prompts, "--model", model],
+        "prompts show": [prompts, "--model", model],
+        "export": ["one", "--to", "csv", "--beside", "other"],
+        "draw": ["methods", "one"],
+        **{name: ["one", "other"] for name in offers() if name not in BEGINNINGS},
+    }
+    said = [json.loads(line) for line in run_python(ALL.format(heavy=HEAVY), given, tmp_path).splitlines()]
+    assert said == [
+        ["prompts check", f"prompts check: {prompts} as {model} sees it\n", []],
+        ["prompts show", f"prompts show: {prompts} as {model} sees it\n", []],
+        ["export", "export: reading one, other\n", []],
+        ["draw", "draw: reading one\n", []],
+        ["report", "report: looking up what is stored in runs\n", []],
+        ["reuse", "reuse: looking up what is stored in runs\n", []],
+    ]
 
 
 @pytest.mark.slow

@@ -144,8 +144,13 @@ def test_bad_lines_are_said_once_beside_the_good_ones(circuits: Callable[..., An
     assert [row["line"] for row in found["prompts"]] == [1]
     shown = circuits("prompts", "check", path)
     assert shown.exit_code == 2
-    assert "lines 2-3: unknown key 'extra'" in shown.stderr
-    assert "line 5 is left out: a copy of line 1" in shown.stdout
+    assert shown.stderr.splitlines()[1:] == [
+        f"error: {path}: 3 bad lines; a run uses none of its prompts until they are mended."
+    ]
+    # In the file's order.
+    begun = [line.partition(": ")[0] for line in shown.stdout.splitlines() if line.startswith("line")]
+    assert begun == ["line 1, pair", "lines 2-3, bad", "line 4, bad", "line 5 is left out"]
+    assert "lines 2-3, bad: unknown key 'extra'" in shown.stdout
     assert "1 prompts; 3 bad lines; 1 left out; reference answers 1 of 1 rightly" in shown.stdout
 
 
@@ -236,6 +241,19 @@ def test_an_answer_without_its_space_is_noticed_once(
     assert notes[0]["detail"].endswith("did you mean ' are'?")
 
 
+def test_answers_of_several_tokens_are_named_with_the_metric_that_reads_them(
+    circuits: Callable[..., Any], tmp_path: Path
+) -> None:
+    long = pair("David", "Martin", answers=[" Martin and"], wrong_answers=[" David and"])
+    found = checked(circuits, write(tmp_path / "own.jsonl", pair("Martin", "David"), long))
+    (note,) = (note for note in found["notes"] if note["kind"] == "answers of several tokens")
+    assert note["lines"] == [2]
+    assert note["detail"] == (
+        "'Martin' + 'and': logit-difference, the usual metric, reads one token and refuses these. Run with --metric "
+        "log-probability-difference."
+    )
+
+
 def test_lines_and_tasks_are_told_apart(circuits: Callable[..., Any], tmp_path: Path) -> None:
     path = write(tmp_path / "own.jsonl", pair("David", "Martin"))
     refused = circuits("prompts", "check", path, "--prompts", "3")
@@ -287,6 +305,11 @@ def test_questions_about_images_are_checked(circuits: Callable[..., Any], tmp_pa
     refused = circuits("prompts", "check", path, "--model", "reference-vlm")
     assert refused.exit_code == 2
     assert "give the folder that holds them (--images DIR)" in refused.stderr
+    bad = write(tmp_path / "bad.jsonl", lines[0], lines[1] | {"label": "maybe"})
+    answer = circuits("prompts", "check", bad, "--model", "reference-vlm", "--images", tmp_path)
+    assert answer.exit_code == 2
+    assert "line 2, bad: " in answer.stdout
+    assert answer.stderr.splitlines()[-1].startswith(f"error: {bad}: 1 bad line; ")
 
 
 def test_of_lines_that_differ_the_first_is_told_as_one_of_them(circuits: Callable[..., Any], tmp_path: Path) -> None:
@@ -305,6 +328,6 @@ def test_a_key_that_is_misspelt_and_an_answer_that_is_wrong_too_are_told_in_word
     both = pair("David", "Martin", wrong_answers=[" Martin"])
     answer = circuits("prompts", "check", write(tmp_path / "own.jsonl", misspelt, both))
     assert answer.exit_code == 2
-    assert "unknown key 'wrong_answer'" in answer.stderr
-    assert "Did you mean 'wrong_answers'?" in answer.stderr
-    assert "' Martin' is an answer and a wrong answer" in answer.stderr
+    assert "unknown key 'wrong_answer'" in answer.stdout
+    assert "Did you mean 'wrong_answers'?" in answer.stdout
+    assert "' Martin' is an answer and a wrong answer" in answer.stdout

@@ -23,6 +23,7 @@ from pipelines.cli.status import print_status
 from pipelines.discover.stages import JUDGE
 from pipelines.engine.heartbeat import Heartbeat
 from pipelines.engine.store import Store
+from pipelines.runs.begun import BEGUN
 from pipelines.runs.failure import FAILURE, failure_in, note_failure
 from pipelines.runs.run import names_of
 from pipelines.runs.stages import PROMPTS
@@ -151,7 +152,8 @@ def test_a_terminated_command_is_shown_running_then_continues(
         r"interrupted; (\d+) of (\d+) jobs are kept. Continue with: circuits (.*)", stderr
     ).groups()  # pyright: ignore[reportOptionalMemberAccess]
     assert 0 < int(n_kept) < int(n_jobs)
-    assert circuits("status", "--json").json["runs"][0]["running"] is None
+    (state,) = circuits("status", "--json").json["runs"]
+    assert (state["running"], state["continue"]) == (None, f"circuits {again}")
     jobs = circuits(*shlex.split(again), "--json").json["jobs"]
     assert jobs == {"total": int(n_jobs), "computed": int(n_jobs) - int(n_kept)}
 
@@ -207,17 +209,37 @@ def test_a_run_that_failed_says_the_error_and_what_tries_again(
     )
     assert 0 < state["jobs_done"] < state["jobs"]
     shown = circuits("status").stdout
-    assert f"mine: failed: {state['error']} Try again with: circuits discover --config" in shown
+    typed = shlex.join(["circuits", *map(str, asked)])
+    assert f"mine: failed: {state['error']} Try again with: {typed}\n" in shown
     assert "interrupted" not in shown
-    with pytest.raises(
-        ValueError, match=r"run mine failed: the judge is ill\..* Try again: circuits discover --config"
-    ):
+    with pytest.raises(ValueError, match=r"run mine failed: the judge is ill\.") as refused:
         open_run("mine")
+    assert str(refused.value).endswith(f"Try again: {typed}")
     (again,) = re.findall(r"Try again with: circuits (.*)", shown)
     assert circuits(*shlex.split(again)).exit_code == 0
     (state,) = circuits("status", "--json").json["runs"]
     assert (state["is_finished"], state["error"], state["continue"]) == (True, None, None)
-    assert not (Path("runs") / "mine" / FAILURE).exists()
+    assert not {FAILURE, BEGUN} & {path.name for path in (Path("runs") / "mine").iterdir()}
+
+
+def test_what_was_typed_continues_where_it_was_typed_alone(
+    circuits: Callable[..., Any], tiny: Any, monkeypatch: pytest.MonkeyPatch
+):
+    asked = ["discover", str(tiny.prompts), "--model", str(tiny.model), "--method", "eap", "--edges", "20"]
+    with monkeypatch.context() as patch:
+        fail_to_judge(patch, KeyboardInterrupt())
+        patch.setattr("os._exit", sys.exit)
+        interrupted = circuits(*asked, "--name", "mine")
+    typed = shlex.join(["circuits", *asked, "--name", "mine"])
+    assert interrupted.stderr.splitlines()[-1].endswith(f"Continue with: {typed}")
+    assert f"mine: interrupted, continue with: {typed}\n" in circuits("status").stdout
+    shutil.copytree("runs/mine", "runs/copy")
+    (copy, _) = circuits("status", "--json").json["runs"]
+    assert copy["continue"] == "circuits discover --config runs/copy/config.yaml --runs runs --name copy"
+    Path("elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    (_, mine) = circuits("status", "--runs", "../runs", "--json").json["runs"]
+    assert mine["continue"] == "circuits discover --config ../runs/mine/config.yaml --runs ../runs"
 
 
 def test_a_fault_of_a_prompt_file_is_said_and_all_of_them_are_kept(circuits: Callable[..., Any]):
@@ -259,7 +281,7 @@ def test_a_run_that_failed_in_its_first_job_is_listed_and_its_name_is_free(
     (state,) = circuits("status", "--json").json["runs"]
     assert str(error) in state["error"]
     assert (state["run"], state["jobs_done"], state["is_finished"]) == ("mine", 0, False)
-    with pytest.raises(ValueError, match=r"run mine failed: .* Try again: circuits discover --config"):
+    with pytest.raises(ValueError, match=r"run mine failed: .* Try again: circuits discover .* --name mine --edges 20"):
         open_run("mine")
     (again,) = re.findall(r"Try again with: circuits (.*)", circuits("status").stdout)
     # Another run may have the name, and is then the one that is listed: also one that fails as well.
@@ -306,9 +328,10 @@ def test_a_run_that_is_interrupted_in_its_first_job_is_listed_and_its_name_is_fr
 ):
     with monkeypatch.context() as patch:
         fail_to_make_prompts(patch, KeyboardInterrupt())
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(KeyboardInterrupt) as interrupted:
             discover(**tiny.settings(method="eap", edges=20, name="mine"))
-    assert "mine: interrupted, continue with: circuits discover --config" in circuits("status").stdout
+    (said,) = re.findall(r"or on the command line: (circuits discover .*)", str(interrupted.value))
+    assert f"mine: interrupted, continue with: {said}\n" in circuits("status").stdout
     assert circuits(*tiny.arguments, "--method", "eap", "--edges", "12", "--name", "mine").exit_code == 0
 
 
@@ -345,7 +368,7 @@ def test_of_a_folder_that_keeps_nothing_it_is_said_why(
     for command in ("show", "rerun"):
         answer = circuits(command, Path("runs") / "mine")
         assert (answer.exit_code, answer.stdout) == (2, "")
-        assert re.search(r"run mine failed: the judge is ill\..* Try again: circuits discover --config", answer.stderr)
+        assert re.search(r"run mine failed: the judge is ill\..* Try again: circuits discover .*", answer.stderr)
     assert "runs holds no about.json" in circuits("show", "runs").stderr
     assert "no file nowhere" in circuits("show", "nowhere").stderr
     assert circuits(*asked).exit_code == 0

@@ -63,6 +63,10 @@ def test_a_run_that_kept_no_larger_sizes_is_read_and_says_so(few):
     extras = extras_of(run)
     assert extras.curves == ()
     assert extras.unmeasured["sizes"] == said
+    # Where none of them would do, the number of circuits that were run tells it.
+    failed = choice | {"would_do": None}
+    assert (lost_sizes(failed) or "").startswith("larger sizes were tried, none of which would do")
+    assert lost_sizes(failed | {"n_runs": 1}) is None
 
 
 def test_a_fall_beyond_the_size_that_was_given_is_said_of_the_ranking_that_was_taken():

@@ -133,7 +133,8 @@ def test_what_cannot_be_drawn_is_one_line_and_leaves_no_file(
     answer = circuits("draw", kind, *(names.get(word, word) for word in words), "--runs", store)
     assert answer.exit_code == 2
     assert said in answer.stderr
-    assert answer.stderr.count("\n") == 1
+    assert answer.stderr.count("\n") == 2
+    assert answer.stderr.startswith("draw: reading ")
     assert not list(Path().iterdir())
 
 

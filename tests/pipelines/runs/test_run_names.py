@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pipelines import compare, discover, export, trace
+from pipelines import caption, compare, discover, export, open_run, trace, write_report
 from pipelines.discover import plan as discover_plan
 from pipelines.discover.settings import DiscoverSettings
 from pipelines.engine.execution import Execution
@@ -195,7 +196,26 @@ def test_prompts_of_a_file_are_called_by_the_name_that_the_run_was_given(tiny: A
     (tmp_path / "mine.json").write_bytes(export(named, "json"))
     assert b">mine<" in export(tmp_path / "mine.json", "svg")
     assert '"title":"mine"' in export(named, "html").decode().replace('": "', '":"')
+    assert f"for the task {file}:" in caption(plain)
     assert DiscoverSettings(task="ioi", name="own").called is None
+
+
+def test_a_run_of_a_version_that_kept_no_name_is_called_alike_everywhere(tiny: Any, tmp_path: Path):
+    """Its files have the name of the prompt file where they now have that of the run."""
+    run = discover(**tiny.settings(edges=20, method="eap", out=tmp_path, name="mine"))
+    summary, record = (run.folder / name for name in ("summary.json", "run.json"))
+    old = json.dumps(json.loads(summary.read_text()) | {"task": tiny.prompts.stem}).encode()
+    summary.write_bytes(old)
+    kept = json.loads(record.read_text())
+    kept["files"]["summary.json"] = hashlib.sha256(old).hexdigest()
+    record.write_text(json.dumps(kept))
+    again = open_run("mine", out=tmp_path)
+    assert (again.summary["task"], again.circuit.label) == ("mine", "mine")
+    document = write_report(again, to="markdown", out=tmp_path)
+    text = (document.folder / document.main).read_text()
+    assert "for the task mine:" in text
+    prose = text.partition("## Commands and settings")[0]
+    assert tiny.prompts.stem not in prose.replace(tiny.prompts.name, "")
 
 
 def test_a_pattern_of_eight_characters_matches_the_runs_of_one_method(tmp_path: Path):

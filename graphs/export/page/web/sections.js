@@ -21,7 +21,7 @@ export function writeSizes(page) {
     const lost = circuit.unmeasured.sizes ? `; ${circuit.unmeasured.sizes}` : "";
     return element("li", {}, `${data.circuits.length > 1 ? `${circuit.label}: ` : ""}all ${count(circuit.n_edges, "edge")}: ${said}${lost}`);
   });
-  const none = data.circuits.some(({ unmeasured }) => unmeasured.sizes) ? [] : [element("p", { class: "unmeasured" }, "No other sizes were tried.")];
+  const none = data.circuits.some(({ unmeasured }) => unmeasured.sizes) ? [] : [element("p", { class: "unmeasured" }, "Nothing is kept of other sizes.")];
   byId("sizes").replaceChildren(element("h2", {}, "Faithfulness over size"), element("ul", {}, whole),
     ...(parts.length ? [element("p", { class: "hint" }, "The vertical line is the number of edges shown. A point shows as many of the strongest."), element("div", { class: "figures" }, parts)] : none));
 }
