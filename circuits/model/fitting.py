@@ -37,7 +37,6 @@ _FURTHER_LAYERS = "num_nextn_predict_layers"
 _ALWAYS_THERE = ("vocab_size", "hidden_size", "n_embd")
 # The tables of learned positions: `transformer.wpe.weight`, `positions_embed.weight`, `pos_embed.W_pos`.
 _LEARNED_POSITIONS = re.compile(r"(^|[._])(wpe|pos|position|positions)([._]|$)")
-_BYTES_OF_A_NUMBER = 4
 _IN_A_STACK = re.compile(r"(.*?)\.(\d+)\.")
 # Last part of a native tensor's name -> the sizes that it has.
 _NATIVE: dict[str, tuple[str, ...]] = {
@@ -108,6 +107,7 @@ def require_fitting_native(config: Mapping[str, Any], shapes: Shapes, place: Pat
     found, n_layers = stacks(shapes), config["n_layers"]
     if n_layers not in [stack.depth for stack in found]:
         raise ValueError(f"{place} says n_layers = {n_layers}, but the weights files hold {_told(found)}. {GIVE}")
+    _require_room_for_what_sees_what(config, shapes, place)
     sizes = _native_sizes(config)
     for name, shape in shapes.items():
         by = [sizes[size] for size in _NATIVE.get(name.rpartition(".")[2], ())]
@@ -178,26 +178,20 @@ def _require_sizes(config: Mapping[str, Any], shapes: Shapes, place: Path) -> No
         for size in value if isinstance(value, list) else [value]:  # one for each layer, or one for all
             if type(size) is not int or size < 1:
                 raise ValueError(f"{said}, expected a whole number, 1 or more. Give the model's own configuration.")
-            if name in _POSITIONS and not has_learned:
-                if (n_bytes := _bytes_of_positions(size, config)) > (has := free_memory()):
-                    raise ValueError(
-                        f"{said}, whose tables take {n_bytes / 1e9:,.1f} GB, and there are {has / 1e9:,.1f} GB free. "
-                        "Give a smaller one, of the longest prompt: the weights hold nothing of it."
-                    )
-            elif size > most:
+            # What is made of positions that are not learned is measured (`circuits.model.built_size`).
+            if size > most and not (name in _POSITIONS and not has_learned):
                 raise ValueError(f"{said}, but the weights files hold {most:,} {of} in all. {GIVE}")
 
 
-def _bytes_of_positions(n: int, config: Mapping[str, Any]) -> int:
-    """What is made of positions that are not learned: which are seen from which in every layer of the native format,
-    or sines and cosines, in GPT-J's family in every layer."""
-    n_layers, d_model = size_in(config, "n_layers") or 1, size_in(config, "d_model") or 1
-    if "n_ctx" in config and "d_vocab" in config:
-        return n_layers * n * n
-    if "rotary_dim" not in config:
-        return n * d_model * _BYTES_OF_A_NUMBER
-    width = config["rotary_dim"] if type(config["rotary_dim"]) is int else d_model
-    return n_layers * n * width * _BYTES_OF_A_NUMBER
+def _require_room_for_what_sees_what(config: Mapping[str, Any], shapes: Shapes, place: Path) -> None:
+    """Raise a ValueError where the tables of which positions are seen from which, one in every layer of the native
+    format, do not fit into memory. Learned positions are no more than their weights."""
+    n_bytes, has = config["n_layers"] * config["n_ctx"] ** 2, free_memory()
+    if n_bytes > has and not any(_LEARNED_POSITIONS.search(name) for name in shapes):
+        raise ValueError(
+            f"{place} says n_ctx = {config['n_ctx']}, whose tables take {n_bytes / 1e9:,.1f} GB, and there are "
+            f"{has / 1e9:,.1f} GB free. Give a smaller one, of the longest prompt: the weights hold nothing of it."
+        )
 
 
 def _is_unread(name: str, config: Mapping[str, Any]) -> bool:

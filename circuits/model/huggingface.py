@@ -11,12 +11,14 @@ import torch
 
 from circuits.model.adapters import adapter_kind, has_adapter, merged, require_mergeable
 from circuits.model.bridge import Loaded, with_probes
+from circuits.model.built_size import require_room_for_tables
 from circuits.model.configuration import read_configuration
 from circuits.model.fitting import GIVE, layers_left_out, times
 from circuits.model.gguf_files import read_gguf
 from circuits.model.processors import load_processor, load_tokenizer, make_vision
 from circuits.model.reasons import refused_as
 from circuits.model.sources import ModelSource, require_fitting, shapes_in
+from circuits.model.weights_size import n_weights
 
 # Codes and scales of quantized weights; adapters that were saved among the weights.
 _CHANGES_OTHERS = re.compile(
@@ -56,6 +58,9 @@ def load_huggingface(source: ModelSource, device: str, dtype: torch.dtype) -> Lo
         # What the file leaves out has the size of some large model, which would be built before it is seen not to fit.
         sizes = config.get_text_config().to_dict()
         require_fitting(source, {name: size for name, size in sizes.items() if not isinstance(size, dict)})
+        require_room_for_tables(
+            kind, config, dtype, source.folder / "config.json", n_numbers=None if method else n_weights(source)
+        )
         with refused_as(f"its weights are quantized ({method})") if method else nullcontext():
             module, loading = kind.from_pretrained(
                 source.folder,

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file, save_file
 
-from circuits.model import fitting
 from circuits.model.fitting import Stack, layers_left_out, require_fitting, stacks
 from circuits.model.load import load_model
 from circuits.model.sources import BUNDLED, find_model
@@ -168,20 +167,6 @@ def test_what_is_no_size_of_the_model_is_not_compared(more: dict[str, Any]):
 def test_a_size_of_the_model_or_of_a_part_is_told_before_that_is_built(more: dict[str, Any], told: str):
     with pytest.raises(ValueError, match=rf"config\.json says {told}"):
         require_fitting(SIZES | more, SHAPES, PLACE, filled=SIZES | more)
-
-
-def test_positions_that_are_not_learned_are_bounded_by_the_memory_for_their_tables(tmp_path, monkeypatch):
-    random_module("gptj", n_layers=1).save_pretrained(tmp_path / "gptj")
-    folder = with_config(tmp_path / "gptj", n_positions=131_072)
-    find_model(folder)
-    monkeypatch.setattr(fitting, "free_memory", lambda: 131_072 * 4 * 4 - 1)
-    with pytest.raises(ValueError, match=r"n_positions = 131072, whose tables take 0\.0 GB"):
-        find_model(folder)
-    monkeypatch.undo()
-    with pytest.raises(ValueError, match=r"n_positions = 1000000000000, whose tables take 16,000\.0 GB, and there are"):
-        find_model(with_config(tmp_path / "gptj", n_positions=10**12))
-    with pytest.raises(ValueError, match="n_positions = 131072, whose tables take"):
-        find_model(with_config(tmp_path / "gptj", n_positions=131_072, rotary_dim=10**9))
 
 
 def test_learned_positions_are_no_more_than_there_are_numbers(gpt2):
