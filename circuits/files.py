@@ -112,6 +112,25 @@ def real_path(path: Path) -> Path:
         return path.absolute()
 
 
+def portable(path: str | Path) -> str:
+    """A path as files tell it that others read: from the folder where this runs, where it lies below; else its name.
+
+    The folders above are of one machine, and often hold the name of who uses it.
+
+    >>> from pathlib import Path
+    >>> from circuits.files import portable
+    >>> portable(Path("pairs") / "own.jsonl"), portable("/home/somebody/pairs/own.jsonl")
+    ('pairs/own.jsonl', 'own.jsonl')
+    """
+    given = Path(path)
+    for form in (Path.absolute, real_path):
+        if (place := form(given)).is_relative_to(here := form(Path())):
+            own = place.relative_to(here)
+            if ".." not in own.parts:
+                return own.as_posix()
+    return given.name if given.name not in ("", "..") else real_path(given).name
+
+
 def replace_file(path: Path, data: bytes, *, survives_power_cut: bool = True) -> None:
     """Write `data` so that `path` holds all of it or what it held before, even after a power cut; folders are made.
 

@@ -121,7 +121,7 @@ def circuit_facts(graph: CircuitGraph) -> dict[str, Any]:
         "threshold": graph.threshold,
         "faithfulness": graph.faithfulness,
         "faithfulness_interval": None if None in ends else ends,
-        "prompts": None if graph.prompts is None else asdict(graph.prompts),
+        "prompts": None if graph.prompts is None else graph.prompts.as_dict(),
         "metrics": dict(graph.metrics),
         "edge_scores": None if graph.provenance is None else asdict(graph.provenance),
     }

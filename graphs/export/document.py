@@ -51,7 +51,7 @@ def circuit_document(graph: CircuitGraph) -> dict[str, Any]:
         "left_out": dict(graph.left_out),
         "reason": graph.reason,
         "tied_out": dict(graph.tied_out),
-        **({} if graph.prompts is None else {"prompts": asdict(graph.prompts)}),
+        **({} if graph.prompts is None else {"prompts": graph.prompts.as_dict()}),
         **({} if graph.called is None else {"called": graph.called}),
         "nodes": [node_document(node, graph) for node in graph.nodes],
         "edges": [edge_document(item, graph) for item in graph.edges],

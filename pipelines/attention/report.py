@@ -13,6 +13,7 @@ from circuits.solved import dropped
 from pipelines.attention.plan import AttentionPlan
 from pipelines.reporting.report import Format, Report
 from pipelines.reporting.tables import Row
+from pipelines.runs.asked_model import model_asked
 from pipelines.runs.codec import prompts_from
 from pipelines.runs.first_jobs import task_name
 
@@ -79,7 +80,7 @@ def report(plan: AttentionPlan) -> AttentionReport:
     prompts = prompts_from(store.read(plan.first.prompts.key))
     about = {
         "task": task_name(settings),
-        "model": settings.model,
+        "model": model_asked(settings),
         "n_prompts": len(prompts),
         "solved": dropped(prompts.solved),
         "heads": list(settings.heads),

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from circuits.visible_text import value_text
 from pipelines.cli.page import page, page_beside
 from pipelines.cli.stored import Stored, stored_at
-from pipelines.runs.options import command_line
 from pipelines.runs.run import Run, names_of, open_run, path_of, store_folder
 
 if TYPE_CHECKING:
@@ -169,7 +168,7 @@ def export_beside(
     from graphs.export.html import HtmlExport
     from graphs.figures.layered.multiples import composed_multiples
     from graphs.figures.layered.settings import DrawingSettings
-    from pipelines.runs.origin import AND
+    from pipelines.runs.origin import AND, command_that_made
 
     exports = exporter(kind)
 
@@ -188,7 +187,7 @@ def export_beside(
     graphs = [run.circuit for run in runs]
     labels = [graph.label for graph in graphs]
     names = labels if len(set(labels)) == len(labels) else names_of(runs)
-    commands = dict.fromkeys(command_line(run.command, run.config) for run in runs)
+    commands = dict.fromkeys(command_that_made(run) for run in runs)
     about = (MARK, beside_text(names, graphs, AND.join(commands)))
     composition = composed_multiples(graphs, names, drawing)
     return Exported(composition.to_bytes(exports.drawing, about=about), composition.shown, captions)

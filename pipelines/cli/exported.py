@@ -9,6 +9,7 @@ from typing import Any
 
 from circuits.shell_text import shell_word, shell_words
 from pipelines.cli.commands import offers
+from pipelines.cli.located import located
 from pipelines.engine.seal import ABOUT, require_all_sealed
 from pipelines.reporting.tables import print_line
 from pipelines.runs.about_file import facts_beside, sealed_bytes
@@ -55,9 +56,11 @@ def facts_of(file: Path) -> dict[str, Any]:
 def commands_of(file: Path, out: Path) -> list[list[str]]:
     """The arguments of the commands that a file keeps, one after the other, with `out` as their store.
 
-    ValueError where it keeps none, or one that computes nothing or says itself where to write.
+    ValueError where it keeps none, or one that computes nothing or says itself where to write, and where what a command
+    reads is not here, or is not what it was.
     """
-    command = facts_of(file).get("command")
+    facts = facts_of(file)
+    command = facts.get("command")
     if not isinstance(command, str):
         raise ValueError(
             f"{file} keeps no command: only exports of a run do. `circuits show {shell_word(str(file))}` says what it "
@@ -78,7 +81,7 @@ def commands_of(file: Path, out: Path) -> list[list[str]]:
                 f"{file} keeps {command!r}, and {', '.join(foreign)} is no setting of what is computed: commands in "
                 "files do not say where to compute, what to read and where to write. Not run."
             )
-        asked.append([*arguments, "--runs", str(out)])
+        asked.append([*located(arguments, facts, file, out), "--runs", str(out)])
     return asked
 
 

@@ -8,13 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from circuits.files import real_path
+from circuits.files import portable, real_path
 from circuits.strict_json import parse_strictly
 from circuits.visible_text import visible
 from pipelines.cli.stored import SUMMARY, stored_at
 from pipelines.runs.about_file import command_beside, sealed_bytes
-from pipelines.runs.options import command_line
-from pipelines.runs.origin import AND
+from pipelines.runs.origin import AND, command_that_made
 from pipelines.runs.run import Run, is_file, names_of, open_run, path_of
 
 if TYPE_CHECKING:
@@ -78,14 +77,14 @@ def _several(
     tasks = [graph.label for graph in graphs]
     labels = tasks if len(set(tasks)) == len(tasks) else list(runs)
     circuits = [extras_of(run, label) for run, label in zip(runs.values(), labels, strict=True)]
-    commands = dict.fromkeys(command_line(run.command, run.config) for run in runs.values())
+    commands = dict.fromkeys(command_that_made(run) for run in runs.values())
     beside = [_reference(run, out) for run in runs.values()]
     return graphs, PageExtras(circuits, reference, AND.join(commands), settings, beside)
 
 
 def _reference(run: Run, out: Path) -> str:
     """What commands call a run: its name in the store, or else its folder."""
-    return run.name if real_path(out / run.name) == real_path(run.folder) else str(run.folder)
+    return run.name if real_path(out / run.name) == real_path(run.folder) else portable(run.folder)
 
 
 def _written(subject: Subject, extras: PageExtras) -> bytes:

@@ -7,11 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from circuits.files import portable
 from circuits.mib_file import is_mib_file
 from pipelines.compare.names import COMPARISON
 from pipelines.engine.seal import ABOUT
 from pipelines.runs.about_file import command_beside, sealed_bytes
-from pipelines.runs.options import command_line
+from pipelines.runs.origin import command_that_made
 from pipelines.runs.run import is_file, open_run, path_of, read_circuit
 
 if TYPE_CHECKING:
@@ -53,13 +54,13 @@ def stored_at(reference: Run | str | Path, out: Path) -> Stored:
     if (path := _circuit_file(given, out)) is not None:
         data = sealed_bytes(path)
         if not is_mib_file(data):
-            return Stored(read_circuit(data, str(path)), str(given), command=command_beside(path))
+            return Stored(read_circuit(data, str(path)), portable(given), command=command_beside(path))
         graph, scores = mib_graph(data, source=str(path))
-        return Stored(graph, str(given), [scores])
+        return Stored(graph, portable(given), [scores])
     _refuse_many(given, out)
     run = open_run(given, out=out)
     scores = [scored for scored in (run.scores, run.node_scores) if scored is not None]
-    return Stored(run.circuit, run.name, scores, command_line(run.command, run.config), _measured(run), run)
+    return Stored(run.circuit, run.name, scores, command_that_made(run), _measured(run), run)
 
 
 def _measured(run: Run) -> Measured | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from circuits.files import portable
 from circuits.intervals import holm
 from circuits.solved import dropped
 from graphs.comparison.traces import compare_traces
@@ -82,7 +83,7 @@ class StoredComparison(Report):
         return pd.concat(frames, ignore_index=True)
 
     def __repr__(self) -> str:
-        return f"<StoredComparison of {', '.join(self.summary['runs'])} in {self.folder}>"
+        return f"<StoredComparison of {', '.join(self.summary['runs'])} in {portable(self.folder)}>"
 
     def _html_parts(self) -> Iterable[str]:
         return (shared._repr_html_() for shared in self.comparisons.values())
@@ -100,7 +101,6 @@ def report(plan: ComparePlan) -> StoredComparison:
     comparisons = comparisons_of(runs, across_models=plan.across_models)
     summary: dict[str, Any] = {
         "runs": {label: run.name for label, run in zip(labels, runs, strict=True)},
-        "folder": str(plan.folder),
         "run_folders": {label: _from(plan.folder, run.folder) for label, run in zip(labels, runs, strict=True)},
     }
     summary["of_runs"] = {label: _facts(run) for label, run in zip(labels, runs, strict=True)}

@@ -33,6 +33,7 @@ from pipelines.runs.asked_model import graph_bytes, model_asked
 from pipelines.runs.caveats import accuracy_of, of_accuracy, of_prompts, of_scores, of_ties, of_words
 from pipelines.runs.codec import baseline_from, join_prompts, prompts_from, scores_from
 from pipelines.runs.method_settings import make_method
+from pipelines.runs.prompt_sources import file_of_prompts
 from pipelines.runs.run import read_circuit
 
 _FEW_PROMPTS = 16
@@ -84,6 +85,7 @@ def _summary(plan: DiscoverPlan, method: Method, findings: Findings) -> dict[str
     summary: dict[str, Any] = {
         "run": plan.run_name,
         "task": config.called or jobs.graph.settings["task"],
+        **file_of_prompts(config, jobs.prompts),
         "model": model_asked(config),
         "method": config.method,
         "ablation": graph.provenance.ablation if graph.provenance else config.ablation,

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import cast, get_args
 
+from circuits.files import portable
 from circuits.lookup import lookup
 from circuits.shell_text import shell_line
 from circuits.visible_text import value_text
@@ -62,5 +63,6 @@ def draw(
 def _about(kind: str, subjects: list[str], size: Size | None) -> str:
     """What the file says of itself, as one line of JSON in ASCII."""
     options = [] if size is None else ["--size", f"{size.width:g}x{size.height:g}", "--font", f"{size.font:g}"]
-    command = shell_line(["circuits", "draw", kind, *subjects, *options])
+    told = [portable(subject) if Path(subject).exists() else subject for subject in subjects]
+    command = shell_line(["circuits", "draw", kind, *told, *options])
     return json.dumps({"figure": kind, "of": [Path(subject).name for subject in subjects], "command": command})

@@ -19,6 +19,7 @@ from pipelines.effects.settings import EffectsSettings
 from pipelines.engine.result_file import Result
 from pipelines.reporting.report import Format, Report
 from pipelines.reporting.tables import Row
+from pipelines.runs.asked_model import model_asked
 from pipelines.runs.caveats import of_gap
 from pipelines.runs.codec import baseline_from, prompts_from
 from pipelines.runs.first_jobs import task_name
@@ -68,7 +69,7 @@ def report(plan: EffectsPlan) -> EffectsReport:
         rows.append({"part": name, **own, **of_head})
     about = {
         "task": task_name(plan.config),
-        "model": settings.model,
+        "model": model_asked(settings),
         "dtype": settings.dtype,
         "n_prompts": len(prompts),
         "solved": dropped(prompts.solved),

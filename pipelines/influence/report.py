@@ -11,6 +11,7 @@ import numpy as np
 from circuits.arrays import Floats
 from circuits.evaluation.influence import group_auroc, influence
 from circuits.intervals import Estimate, t_interval
+from circuits.model.sources import find_model
 from pipelines.influence.plan import InfluencePlan
 from pipelines.influence.stages import losses_from
 from pipelines.reporting.report import Format, Report
@@ -80,7 +81,11 @@ def report(plan: InfluencePlan) -> InfluenceReport:
 
 def _about(plan: InfluencePlan, losses: Sequence[Floats]) -> Row:
     settings = plan.settings
-    about: dict[str, Any] = {"texts_file": settings.texts.name, "model": settings.model, "dtype": settings.dtype}
+    about: dict[str, Any] = {
+        "texts_file": settings.texts.name,
+        "model": find_model(settings.model).name,
+        "dtype": settings.dtype,
+    }
     about |= {"n_texts": len(losses), "tokens": settings.tokens, "seed": settings.seed}
     about |= {"n_random": losses[0].shape[0] - 2, "run": plan.run, "heads": None, "edits": None, "profile": None}
     if plan.heads is None:

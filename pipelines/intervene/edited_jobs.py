@@ -9,6 +9,7 @@ from typing import Any
 from pipelines.engine.job import Job
 from pipelines.intervene.edit_stages import EDIT_CHECK
 from pipelines.runs.first_jobs import FirstJobs
+from pipelines.runs.method_settings import with_portable_paths
 from pipelines.runs.settings import RunConfig
 
 
@@ -30,6 +31,6 @@ def edit_check(first: FirstJobs, heads: Sequence[str], edits: Sequence[str], gro
 def described_prompts(config: RunConfig) -> dict[str, Any]:
     """What was asked of the prompts, for reports."""
     kept = ("task", "model", "metric", "corruption", "seed", "held_out", "solved", "dtype")
-    values = json.loads(config.model_dump_json())
+    values = json.loads(with_portable_paths(config).model_dump_json())
     asked = {name: values[name] for name in kept if values[name] is not None and values[name] is not False}
     return asked | ({"task_settings": values["task_settings"]} if values["task_settings"] else {})

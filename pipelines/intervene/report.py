@@ -24,6 +24,7 @@ from pipelines.intervene.stages import IRI, PLAIN, THRESHOLD, VHR, asked_of, hea
 from pipelines.reporting.report import Format, Report
 from pipelines.reporting.tables import Row
 from pipelines.runs.codec import join_prompts
+from pipelines.runs.method_settings import with_portable_paths
 from pipelines.trace.run import TraceRun
 
 _LISTED = 5
@@ -121,7 +122,7 @@ def _settings(run: TraceRun, config: IriSettings, jobs: InterventionJobs, store:
     return {
         "model": origin.model,
         "task": run.summary["task"],
-        **config.model_dump(mode="json", exclude={"run", "folder", "repeats"}),
+        **with_portable_paths(config).model_dump(mode="json", exclude={"run", "folder", "repeats"}),
         "lambda_attention": attention.strength,
         "lambda_mlp": mlp.strength,
         "threshold": search.meta["threshold"],

@@ -9,6 +9,7 @@ import numpy as np
 
 from circuits.evaluation.order_sensitivity import by_line, order_sensitivity
 from circuits.intervals import Estimate
+from circuits.model.sources import find_model
 from pipelines.engine.store import Store
 from pipelines.orders.plan import OrdersPlan
 from pipelines.reporting.report import Format, Report
@@ -42,7 +43,8 @@ def report(plan: OrdersPlan) -> OrdersReport:
     """The sensitivity, and a row for every line."""
     values, is_correct, lines = (_joined(plan.store, plan, name) for name in ("values", "is_correct", "lines"))
     found, asked = order_sensitivity(values, is_correct), plan.settings
-    about: dict[str, Any] = asked.model_dump(include={"task", "model", "metric", "seed", "held_out", "dtype"})
+    about: dict[str, Any] = asked.model_dump(include={"task", "metric", "seed", "held_out", "dtype"})
+    about |= {"model": find_model(asked.model).name}
     about |= {"task_settings": asked.task_settings} if asked.task_settings else {}
     about |= {"n_questions": values.shape[0], "n_orders": values.shape[1]}
     for name in ("variance", "share", "accuracy"):

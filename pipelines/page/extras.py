@@ -12,6 +12,7 @@ from pipelines.page.codes import codes_of
 from pipelines.page.prompts import prompts_of
 from pipelines.page.sizes import curves, measured_parts
 from pipelines.page.trace import tables_of
+from pipelines.runs.method_settings import with_portable_paths
 from pipelines.runs.run import Run
 from pipelines.trace.run import TraceRun
 
@@ -32,7 +33,8 @@ def extras_of(run: Run, label: str | None = None) -> CircuitExtras:
 def _unmeasured(run: Run) -> dict[str, str]:
     """The commands that read off heads what a run does not; `export --with` then takes their folders. Of sizes, what
     the run has tried and not kept."""
-    of_task = f"{shell_word(run.config.task)} --model {shell_word(run.config.model)} --prompts {run.config.prompts}"
+    told = with_portable_paths(run.config)
+    of_task = f"{shell_word(told.task)} --model {shell_word(told.model)} --prompts {told.prompts}"
     commands = {
         "readings": f"circuits profile {of_task} --profiles direct-logit-attribution",
         "attention": f"circuits attention {of_task}",  # of the head that is selected

@@ -49,12 +49,13 @@ def _with_folder(run: Run, graph: CircuitGraph, extras: CircuitExtras, folder: P
 
 
 def _require_same(run: Run, content: Content, path: Path) -> None:
-    asked = {"run": run.name, "model": run.config.model}
+    asked = {"run": run.name, "model": run.summary["model"]}
     if "run" not in content:
         # What circuits roles reads off a run goes by the run, what is read of prompts by these.
         asked["task"] = task_name(run.config)
     for what, expected in asked.items():
-        if (said := content.get(what, expected)) != expected:
+        # Earlier versions kept the folder of a model.
+        if expected not in ((said := str(content.get(what, expected))), Path(said).name):
             raise ValueError(f"{path} is of {what} {said}, and {run.name} of {expected}: give one of the same.")
 
 

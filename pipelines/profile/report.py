@@ -20,6 +20,7 @@ from pipelines.profile.given import as_text
 from pipelines.profile.plan import ProfilePlan
 from pipelines.reporting.report import Format, Report
 from pipelines.reporting.tables import Row
+from pipelines.runs.asked_model import model_asked
 from pipelines.runs.codec import prompts_from
 from pipelines.runs.first_jobs import task_name
 
@@ -74,7 +75,7 @@ def report(plan: ProfilePlan) -> ProfileReport:
         _add(*added, plan.of_weights, result.meta, [result])
     about = {
         "task": task_name(settings) if settings.task else None,
-        "model": settings.model,
+        "model": model_asked(settings),
         "dtype": settings.dtype,
         "n_prompts": 0 if prompts is None else len(prompts),
         "solved": None if prompts is None else dropped(prompts.solved),

@@ -15,6 +15,7 @@ from pipelines.reads.pair_table import pair_table
 from pipelines.reads.plan import ReadsPlan
 from pipelines.reporting.report import Format, Report
 from pipelines.reporting.tables import Row
+from pipelines.runs.asked_model import model_asked
 from pipelines.runs.codec import prompts_from
 from pipelines.runs.first_jobs import task_name
 
@@ -69,7 +70,7 @@ def report(plan: ReadsPlan) -> ReadsReport:
         tables.append({"head": head, **pair_table(totals, squares, writers, n_prompts)})
     about = {
         "task": task_name(settings),
-        "model": settings.model,
+        "model": model_asked(settings),
         "dtype": settings.dtype,
         "n_prompts": len(prompts),
         "solved": dropped(prompts.solved),

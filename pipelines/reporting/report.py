@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
+from circuits.files import portable
 from circuits.html_text import html_block, html_facts, html_note, html_table
 from circuits.lookup import lookup
 from pipelines.engine.progress import duration
@@ -68,7 +69,7 @@ class Report:
             cls.__repr__ = Report.__repr__
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} in {self.folder}>"
+        return f"<{type(self).__name__} in {portable(self.folder)}>"
 
     def _repr_html_(self) -> str:
         notes = (html_note(warning) for warning in self.warnings)

@@ -85,7 +85,7 @@ def report(plan: RolesPlan) -> RolesReport:
     about = {
         "run": run.name,
         "task": run.circuit.label,
-        "model": run.config.model,
+        "model": run.summary["model"],
         "n_prompts": len(prompts),
         "held_out": plan.of_run.is_held_out,
         "metric": run.config.metric,

@@ -217,4 +217,5 @@ def of_size(config: PromptSettings, n_prompts: int) -> list[str]:
     has = "makes" if config.is_drawn else "holds"
     if config.solved:
         has = "has, of those that the model answers correctly,"
-    return [f"{config.prompts} prompts were asked for, and {config.task} {has} {n_prompts}: all of them were taken."]
+    source = config.task if config.prompt_file is None else config.prompt_file.name
+    return [f"{config.prompts} prompts were asked for, and {source} {has} {n_prompts}: all of them were taken."]

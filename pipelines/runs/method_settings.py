@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from circuits.ablations import ABLATIONS
+from circuits.files import portable
 from circuits.lookup import lookup, unknown
 from circuits.methods import METHODS, Method
 from circuits.model.sources import is_path
@@ -20,6 +21,8 @@ from pipelines.runs.settings import (
     ABLATION_ALIASES,
     IMAGE_PATHS,
     MOST,
+    PROMPT_ENDINGS,
+    CommandSettings,
     PromptSettings,
     RunConfig,
     require_current_names,
@@ -28,6 +31,7 @@ from pipelines.runs.settings import (
 
 _LARGEST_SEED = 2**63 - 1
 AnyPart = TypeVar("AnyPart")
+AnySettings = TypeVar("AnySettings", bound=CommandSettings)
 AnyRunConfig = TypeVar("AnyRunConfig", bound=RunConfig)
 
 
@@ -130,6 +134,32 @@ def with_absolute_paths(config: AnyRunConfig) -> AnyRunConfig:
         if settings.get(name) is not None:
             settings[name] = str(Path(settings[name]).absolute())
     return config.model_copy(update={"settings": settings, **absolute_paths(config)})
+
+
+def with_portable_paths(settings: AnySettings) -> AnySettings:
+    """The same settings as files tell them that others read: paths from the folder where this runs, or by their names
+    alone (`circuits.files.portable`).
+
+    What is in this folder itself begins with `./` where it could be taken for the name of a task or a model.
+    """
+    changes: dict[str, Any] = {}
+    for name, value in settings:
+        if isinstance(value, Path):
+            changes[name] = Path(portable(value))
+        elif name == "model" and isinstance(value, str) and (is_path(value) or Path(value).is_absolute()):
+            changes[name] = _as_path(portable(value))
+    if isinstance(settings, PromptSettings) and settings.prompt_file is not None:
+        file = portable(settings.task)
+        changes["task"] = file if file.lower().endswith(PROMPT_ENDINGS) else _as_path(file)
+    if isinstance(settings, RunConfig) and settings.method in METHODS:
+        given = {name: settings.settings.get(name) for name in METHODS[settings.method].path_settings()}
+        told = {name: portable(path) for name, path in given.items() if path is not None}
+        changes["settings"] = dict(settings.settings) | told
+    return settings.model_copy(update=changes)
+
+
+def _as_path(path: str) -> str:
+    return path if "/" in path else f"./{path}"
 
 
 def absolute_paths(config: PromptSettings) -> dict[str, Any]:

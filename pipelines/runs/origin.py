@@ -12,15 +12,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from circuits.files import real_path
+from circuits.files import portable, real_path
+from circuits.model.sources import is_path
 from circuits.versions import versions
 from pipelines.engine.plan import Plan
 from pipelines.runs.asked_model import graph_bytes
-from pipelines.runs.method_settings import absolute_paths
+from pipelines.runs.method_settings import with_portable_paths
 from pipelines.runs.options import command_line
 from pipelines.runs.run import Run, open_run, prompt_use, read_circuit
 from pipelines.runs.run_plan import RunPlan
-from pipelines.runs.settings import CommandSettings, PromptSettings
+from pipelines.runs.settings import CommandSettings
 from pipelines.runs.stages import PROMPTS, SOLVED_PROMPTS
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def origin_of(
 
     runs = _runs(settings, out)
     named = _by_name(settings, runs, out)
-    commands = [command_line(run.command, run.config) for run in runs] + [command_line(name, named)]
+    commands = [command_that_made(run) for run in runs] + [command_line(name, named)]
     circuits = [{"run": run.name, **circuit_facts(run.circuit)} for run in runs]
     circuits += [circuit_facts(graph) for graph in _own_circuit(plan, content)]
     facts: dict[str, Any] = {
@@ -54,6 +55,11 @@ def origin_of(
         "circuits": circuits,
     }
     return {key: value for key, value in facts.items() if value}
+
+
+def command_that_made(run: Run) -> str:
+    """The command that makes a run again, as files tell it that others read: no path says where they lay."""
+    return command_line(run.command, with_portable_paths(run.config))
 
 
 def _references(settings: CommandSettings) -> dict[str, tuple[Any, ...]]:
@@ -79,21 +85,25 @@ def _runs(settings: CommandSettings, out: Path) -> list[Run]:
 
 
 def _by_name(settings: CommandSettings, runs: Sequence[Run], out: Path) -> CommandSettings:
-    """The settings with what is in the store by its name there, paths that hold everywhere, and without a folder."""
+    """The settings with what is in the store by its name there, other paths as others may read them, and without a
+    folder."""
     changes: dict[str, Any] = {"folder": None} if "folder" in type(settings).model_fields else {}
-    changes |= absolute_paths(settings) if isinstance(settings, PromptSettings) else {}
     names, store = {real_path(run.folder): run.name for run in runs}, real_path(out)
 
     def named(given: Any) -> str:
         if not isinstance(given, str | Path):
             return str(getattr(given, "name", given))
         path = real_path(Path(given))
-        return names.get(path, str(path.relative_to(store) if path.is_relative_to(store) else given))
+        if path in names:
+            return names[path]
+        if path.is_relative_to(store):
+            return path.relative_to(store).as_posix()
+        return portable(given) if path.exists() else str(given)
 
     for name, given in _references(settings).items():
         by_name = tuple(map(named, given))
         changes[name] = by_name if isinstance(getattr(settings, name), tuple) else by_name[0]
-    return settings.model_copy(update=changes)
+    return with_portable_paths(settings).model_copy(update=changes)
 
 
 def _own_circuit(plan: Plan, content: Mapping[str, Any]) -> Iterator[CircuitGraph]:
@@ -104,13 +114,18 @@ def _own_circuit(plan: Plan, content: Mapping[str, Any]) -> Iterator[CircuitGrap
 
 
 def _models(plan: Plan) -> dict[str, str]:
-    """Name or folder of every model that jobs ran -> the fingerprint of its weights."""
-    jobs = (job for part in plan.work for job in part.jobs)
-    return {
-        job.locations["model"]: job.settings["model"]
-        for job in jobs
-        if "model" in job.locations and isinstance(job.settings.get("model"), str)
-    }
+    """Name of every model, or its folder as others may read it, that jobs ran -> the fingerprint of its weights."""
+    found: dict[str, str] = {}
+    for job in (job for part in plan.work for job in part.jobs):
+        if "model" in job.locations and isinstance(fingerprint := job.settings.get("model"), str):
+            name = _model(job.locations["model"])
+            # Two folders may have one name.
+            found[name if found.get(name, fingerprint) == fingerprint else f"{name} ({fingerprint})"] = fingerprint
+    return found
+
+
+def _model(spec: str) -> str:
+    return portable(spec) if is_path(spec) else spec
 
 
 def _prompts(plan: Plan) -> Iterator[dict[str, Any]]:
@@ -123,5 +138,8 @@ def _prompts(plan: Plan) -> Iterator[dict[str, Any]]:
             said.add(job.key)
             made = part.store.read(job.key).meta
             asked = {key: job.settings.get(key) for key in ("task", "name", "corruption", "seed")}
+            read = {}
+            if "file" in job.locations:
+                read = {"file": Path(job.locations["file"]).name, "sha256": job.settings["file"]}
             drawn = {"n": len(made["prompts"]), "drawn": made.get("n_drawn"), "solved": made.get("n_kept")}
-            yield {key: value for key, value in (asked | drawn).items() if value is not None}
+            yield {key: value for key, value in (asked | read | drawn).items() if value is not None}

@@ -17,6 +17,7 @@ from circuits.lookup import lookup, unknown
 from circuits.tasks import IMAGE_TASKS, TASKS
 from circuits.tasks.coco_objects import CocoObjects
 from circuits.tasks.from_template import read_template
+from pipelines.engine.job import Job
 from pipelines.runs.image_sources import coco_source, digest_of_file, digest_of_images, read_questions_in
 from pipelines.runs.settings import DEFAULT_PROMPTS, PROMPT_ENDINGS, PromptSettings, RunConfig
 from pipelines.runs.task_settings import task_settings
@@ -57,6 +58,17 @@ def prompt_source(config: PromptSettings) -> tuple[dict[str, Any], int]:
     if config.prompts is not None and has_negatives(entries):
         source["n_negatives"] = config.prompts
     return source, n_prompts
+
+
+def file_of_prompts(config: PromptSettings, made_by: Job) -> dict[str, Any]:
+    """For a summary: the name of the file that prompts came from, and the hash of its content when they were read.
+
+    made_by  the job that read it
+    Empty of a task.
+    """
+    if config.prompt_file is None:
+        return {}
+    return {"prompt_file": {"file": config.prompt_file.name, "sha256": made_by.settings["file"]}}
 
 
 def _n_of_template(config: PromptSettings, path: Path) -> int:

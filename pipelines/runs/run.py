@@ -13,7 +13,7 @@ about.json        where all of this came from, and the command that makes it (`p
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
 from os import PathLike
@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import ValidationError
 
 from circuits.cached import cached_property
-from circuits.files import path_from, read_bytes, real_path
+from circuits.files import path_from, portable, read_bytes, real_path
 from circuits.mib_file import is_mib_file
 from circuits.shell_text import shell_word
 from circuits.strict_json import parse_strictly
@@ -174,7 +174,7 @@ class Run:
     def _repr_html_(self) -> str:
         from circuits.html_text import html_block, html_note
 
-        return html_block(f"run {self.name}", html_note(f"in {self.folder}"), self.circuit._repr_html_())
+        return html_block(f"run {self.name}", html_note(f"in {portable(self.folder)}"), self.circuit._repr_html_())
 
     def _scores(self, name: str) -> Any:
         from pipelines.runs.codec import scores_from
@@ -213,11 +213,19 @@ def is_of_pairs(task: str) -> bool:
 
 def names_of(runs: Sequence[Run]) -> list[str]:
     """What runs are called beside each other: by their names, but where runs of several stores have the same name by
-    their folders."""
+    the last folders of their paths, as many as tell them apart."""
     folders: dict[str, set[Path]] = {}
     for run in runs:
         folders.setdefault(run.name, set()).add(real_path(run.folder))
-    return [run.name if len(folders[run.name]) == 1 else str(run.folder) for run in runs]
+    return [run.name if len(folders[run.name]) == 1 else _told_apart(run, folders[run.name]) for run in runs]
+
+
+def _told_apart(run: Run, folders: Iterable[Path]) -> str:
+    """The end of the path of a run's folder, which no other of these has."""
+    own = real_path(run.folder)
+    others = [folder.parts for folder in folders if folder != own]
+    n = next(n for n in range(1, len(own.parts) + 1) if all(other[-n:] != own.parts[-n:] for other in others))
+    return Path(*own.parts[-n:]).as_posix()
 
 
 def prompt_use(summary: Mapping[str, Any], config: RunConfig) -> PromptUse | None:
@@ -228,11 +236,12 @@ def prompt_use(summary: Mapping[str, Any], config: RunConfig) -> PromptUse | Non
     n, choosing = summary.get("n_prompts"), summary.get("n_choosing")
     if not isinstance(n, int):
         return None
+    file = summary.get("prompt_file") or {}
     if not isinstance(choosing, int):  # of a trace, whose layers are not judged
-        return PromptUse(n, n, 0, is_held_out=False, corruption=corruption_of(config))
+        return PromptUse(n, n, 0, is_held_out=False, corruption=corruption_of(config), **file)
     is_held_out = summary.get("judged_on") == "held-out"
     judging = n - choosing if is_held_out else choosing
-    return PromptUse(n, choosing, judging, is_held_out, corruption_of(config))
+    return PromptUse(n, choosing, judging, is_held_out, corruption_of(config), **file)
 
 
 def around_circuit(summary: Mapping[str, Any]) -> dict[str, float]:

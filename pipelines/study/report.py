@@ -12,7 +12,9 @@ from typing import Any
 from circuits.data.prompts import PromptSet
 from circuits.evaluation.known_circuit import KnownCircuit
 from circuits.evaluation.ranking import bootstrap_auroc, judges, match_heads, node_auroc, trial_aurocs
+from circuits.files import portable
 from circuits.methods import METHODS
+from circuits.model.sources import is_path
 from circuits.scores import ComponentScores, EdgeScores
 from circuits.solved import dropped
 from graphs.figures.sweep import StudyCurve, StudyPoint, value_label
@@ -23,7 +25,7 @@ from pipelines.engine.store import Store
 from pipelines.reporting.report import Format, Report
 from pipelines.runs.caveats import of_scores
 from pipelines.runs.codec import baseline_from, prompts_from, scores_from
-from pipelines.runs.method_settings import with_absolute_paths
+from pipelines.runs.method_settings import with_portable_paths
 from pipelines.runs.settings import ABLATION_ALIASES, CIRCUIT_SETTINGS
 from pipelines.study.plan import Case, StudyPlan, holder_of, require_same
 
@@ -106,7 +108,7 @@ def report(plan: StudyPlan) -> Study:
 
 def _in_common(config: DiscoverSettings, key: str) -> dict[str, Any]:
     """The settings of all cases, without the varied one and those that a study does not use."""
-    common = with_absolute_paths(config).model_dump(mode="json", exclude={*CIRCUIT_SETTINGS})
+    common = with_portable_paths(config).model_dump(mode="json", exclude={*CIRCUIT_SETTINGS})
     if key in ABLATION_ALIASES:
         del common["ablation_settings"][ABLATION_ALIASES[key]]
     else:
@@ -133,7 +135,8 @@ def study_row(case: Case, scores: ComponentScores | EdgeScores, known: KnownCirc
     """
     reasons: dict[str, str] = {}
     position = means_at(scores, case.config.position).position if isinstance(scores, ComponentScores) else None
-    row: Row = {"value": case.value, "n_prompts": scores.n_prompts, "solved": dropped(scores.provenance.solved)}
+    value = portable(case.value) if isinstance(case.value, str) and is_path(case.value) else case.value
+    row: Row = {"value": value, "n_prompts": scores.n_prompts, "solved": dropped(scores.provenance.solved)}
     row |= {"auroc": _aurocs(case, scores, known, position, reasons)}
     row |= {"best_f1": match_heads((), scores, known, position=position).best_f1}
     row |= cost_of(case.jobs.measured, case.jobs.baseline, store, reasons)

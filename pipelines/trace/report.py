@@ -17,6 +17,7 @@ from pipelines.reporting.tables import Row
 from pipelines.runs.asked_model import model_asked
 from pipelines.runs.caveats import accuracy_of, of_accuracy, of_prompts, of_scores
 from pipelines.runs.codec import baseline_from, prompts_from
+from pipelines.runs.prompt_sources import file_of_prompts
 from pipelines.runs.run import read_circuit
 from pipelines.trace.plan import TracePlan
 from pipelines.trace.run import TraceRun
@@ -67,6 +68,7 @@ def report(plan: TracePlan) -> Traced:
     summary: dict[str, Any] = {
         "run": plan.run_name,
         "task": config.called or labels["task"],
+        **file_of_prompts(config, jobs.prompts),
         "model": origin.model,
         "method": config.method,
         "settings": dict(origin.settings),

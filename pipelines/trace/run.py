@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from circuits.cached import cached_property
+from circuits.files import portable
 from circuits.lookup import lookup
 from circuits.recovery import Trace
 from pipelines.runs.run import Run
@@ -85,4 +86,4 @@ class TraceRun(Run):
         shown = "positions" if any(not part.is_head for part in self.trace.scores.components) else "heads"
         picture = self.draw(shown)
         drawing = html_image(picture.to_bytes("svg"), picture.text)
-        return html_block(f"trace {self.name}", html_note(f"in {self.folder}"), drawing)
+        return html_block(f"trace {self.name}", html_note(f"in {portable(self.folder)}"), drawing)

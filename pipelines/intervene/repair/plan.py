@@ -33,6 +33,7 @@ from pipelines.intervene.repair.stages import (
     TRY_SETS,
 )
 from pipelines.runs.first_jobs import FirstJobs, subject_name
+from pipelines.runs.method_settings import with_portable_paths
 from pipelines.runs.run import Run, find_run, open_run, path_of
 from pipelines.runs.settings import PROMPT_ENDINGS, RunConfig
 
@@ -109,7 +110,7 @@ def plan(settings: RepairSettings, execution: Execution) -> RepairPlan:
         if settings.find == "behavior":
             like_groups = _groups(like_config.task, settings.like_right, settings.like_wrong, "like-")
     jobs = _jobs(settings, first, edits, groups, like_config, like_groups)
-    like = None if like_config is None else like_config.task
+    like = None if like_config is None else with_portable_paths(like_config).task
     return RepairPlan(settings, edits, groups, like, jobs, Store(execution.out))
 
 

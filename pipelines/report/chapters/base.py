@@ -8,7 +8,11 @@ from typing import Any
 
 from circuits.citations import Citation
 from pipelines.reporting.document import Piece
+from pipelines.runs.about_file import sealed_bytes
+from pipelines.runs.method_settings import with_portable_paths
+from pipelines.runs.record import SETTINGS
 from pipelines.runs.run import Run
+from pipelines.runs.settings_file import as_yaml
 
 TOPICS = ("Model", "Prompts", "Metric", "Scores", "Circuits", "Faithfulness", "Statistics")
 """Of what methods are told, in this order."""
@@ -42,6 +46,13 @@ class Chapter:
     settings: str | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     row: Mapping[str, Any] | None = None
+
+
+def settings_of(run: Run) -> str:
+    """All settings of a run as YAML, as files tell them that others read. ValueError where its config.yaml was
+    changed."""
+    sealed_bytes(run.folder / SETTINGS)
+    return as_yaml(with_portable_paths(run.config))
 
 
 def name_of_figure(run: Run, name: str) -> str:

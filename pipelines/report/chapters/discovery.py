@@ -17,13 +17,12 @@ from pipelines.discover.run import DiscoverRun
 from pipelines.discover.sizes_tried import larger_sizes
 from pipelines.discover.strongest_heads import score_in_words, strongest_heads
 from pipelines.report import methods
-from pipelines.report.chapters.base import Chapter, name_of_figure
+from pipelines.report.chapters.base import Chapter, name_of_figure, settings_of
 from pipelines.reporting.document import Figure, Piece, Text
 from pipelines.reporting.document.pieces import cite
 from pipelines.reporting.paper.table import PaperTable
 from pipelines.reporting.tables import Column, measured
-from pipelines.runs.about_file import sealed_bytes
-from pipelines.runs.options import command_line
+from pipelines.runs.origin import command_that_made
 
 _FAITHFULNESS = (
     "Faithfulness was the share of the metric's difference between the clean run and the run with every part ablated "
@@ -53,8 +52,8 @@ def read(run: DiscoverRun) -> Chapter:
         cites=[*_cited(run), *([MUELLER_2025] if has_curve else [])],
         results=[*_results(run)],
         limits=[*(f"{summary['task']}: {text}" for text in summary["warnings"])],
-        command=command_line(run.command, config),
-        settings=sealed_bytes(run.folder / "config.yaml").decode(),
+        command=command_that_made(run),
+        settings=settings_of(run),
         versions=first.versions,
         row=summary
         | {
@@ -114,7 +113,7 @@ def _results(run: DiscoverRun) -> Iterator[Piece]:
 
 
 def _drawing(graph: CircuitGraph, run: DiscoverRun) -> Any:
-    command = command_line(run.command, run.config)
+    command = command_that_made(run)
 
     def draw(kind: DrawingFormat) -> bytes:
         return exporter(kind).to_bytes(graph, command=command)

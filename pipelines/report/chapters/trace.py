@@ -7,11 +7,11 @@ from pathlib import Path
 
 from graphs.figures.canvas import DrawingFormat
 from pipelines.report import methods
-from pipelines.report.chapters.base import Chapter, name_of_figure
+from pipelines.report.chapters.base import Chapter, name_of_figure, settings_of
 from pipelines.reporting.document import Figure, Piece
 from pipelines.reporting.stored import read_report
 from pipelines.runs.about_file import sealed_bytes
-from pipelines.runs.options import command_line
+from pipelines.runs.origin import command_that_made
 from pipelines.trace.files import TRACE_FILE
 from pipelines.trace.paper import papers
 from pipelines.trace.report import Traced
@@ -47,8 +47,8 @@ def read(run: TraceRun) -> Chapter:
         cites=[*methods.cited_by(config, provenance)],
         results=[*_figures(run), *_tables(run)],
         limits=[f"{summary['task']}: {text}" for text in summary["warnings"]],
-        command=command_line(run.command, config),
-        settings=sealed_bytes(run.folder / "config.yaml").decode(),
+        command=command_that_made(run),
+        settings=settings_of(run),
         versions=provenance.versions,
         row=summary,
     )
@@ -66,7 +66,7 @@ def _figures(run: TraceRun) -> Iterator[Piece]:
 
 def _tables(run: TraceRun) -> Iterator[Piece]:
     """Positions, and the components that restore most."""
-    again = command_line(run.command, run.config)
+    again = command_that_made(run)
     rows = tuple(read_report(run.folder / TRACE_FILE, Traced.format, needs=["rows"], again=again)["rows"])
     ratio = run.trace.ratio_of_means()
     yield from papers(Traced(folder=run.folder, trace=run.trace, ratio=ratio, summary=run.summary, rows=rows)).values()

@@ -22,12 +22,12 @@ def run(tiny, computed):
 def test_a_file_is_computed_again_from_what_it_says(circuits, tiny, run, tmp_path, kind, file):
     assert circuits("export", run, "--to", kind, "--out", file).exit_code == 0
     said = circuits("show", file, "--json").json
-    assert said["command"].startswith(f"circuits discover {tiny.prompts} --model {tiny.model}")
+    assert said["command"].startswith(f"circuits discover {tiny.prompts.name} --model ./{tiny.model.name}")
     assert said["circuit"]["edge_scores"]["method"] == "eap"
     assert "edge scores, method: eap" in circuits("show", file).stdout
     again = circuits("rerun", file, "--runs", "again")
     assert again.exit_code == 0, again.stderr
-    assert said["command"] in again.stderr
+    assert f"circuits discover {tiny.prompts} --model {tiny.model}" in again.stderr
     first, second = (json.loads((tmp_path / store / run / "graph.json").read_text()) for store in ("runs", "again"))
     assert first == second
 

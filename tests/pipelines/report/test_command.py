@@ -60,7 +60,7 @@ def test_a_run_is_told_with_its_numbers(runs: list[DiscoverRun], store: Path):
     assert "arXiv:2403.17806" in text
     assert all(re.sub(r"([_`$*])", r"\\\1", warning)[:40] in text for warning in summary["warnings"])
     assert "circuits discover " in text
-    assert (runs[0].folder / "config.yaml").read_text() in text
+    assert "\ntask: pairs.jsonl\nmodel: ./model\nseed: 0\n" in text
 
 
 def test_the_strongest_heads_come_first_with_their_intervals(runs: list[DiscoverRun], store: Path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -32,10 +33,12 @@ def test_a_comparison_is_computed_again_from_its_figure_or_its_table(
     assert said["command"].split(" && ")[-1] == f"circuits compare {runs[0]} {runs[1]} --draws 2"
     assert said["command"].count("circuits discover") == 2
     assert [circuit["run"] for circuit in said["circuits"]] == runs
-    assert said["models"] == {str(tiny.model): said["circuits"][0]["edge_scores"]["model_fingerprint"]}
+    assert said["models"] == {tiny.model.name: said["circuits"][0]["edge_scores"]["model_fingerprint"]}
     assert [prompts["n"] for prompts in said["prompts"]] == [12]
     for circuit in said["circuits"]:
-        assert circuit["prompts"] == {"n": 12, "choosing": 12, "judging": 12, "is_held_out": False, "corruption": None}
+        digest = hashlib.sha256(tiny.prompts.read_bytes()).hexdigest()
+        used = {"n": 12, "choosing": 12, "judging": 12, "is_held_out": False, "corruption": None}
+        assert circuit["prompts"] == used | {"file": tiny.prompts.name, "sha256": digest}
     for name in ("transfer.svg", "comparison.pdf", "transfer.csv", "summary.json", "."):
         assert circuits("show", f"kept/{name}", "--json").json == said
     again = circuits("rerun", "kept/transfer.csv", "--runs", "again")

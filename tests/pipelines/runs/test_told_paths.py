@@ -1,0 +1,131 @@
+"""Files that are handed on tell no path of what lay outside of the folder where they were made, and are still computed
+again."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable
+from contextlib import chdir
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from circuits.files import portable
+from graphs.export import EXPORTS
+from pipelines import export, open_run
+from pipelines.runs.run import names_of
+from tests.conftest import slow_case
+
+Command = Callable[..., Any]
+OF_THIS_MACHINE = ("config.yaml", "run.json")  # by which a run is continued where it is
+
+
+def test_a_path_is_told_from_here_or_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "here/data").mkdir(parents=True)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "here/linked").symlink_to(tmp_path / "data")
+    with chdir(tmp_path / "here"):
+        told = {
+            "data/own.csv": "data/own.csv",
+            "./own.csv": "own.csv",
+            "../own.csv": "own.csv",
+            "../here/data/own.csv": "data/own.csv",
+            "linked/own.csv": "linked/own.csv",
+            ".": ".",
+            "..": tmp_path.name,
+            str(tmp_path / "here/data"): "data",
+            str(tmp_path / "data"): "data",
+            str(tmp_path / "hereafter/own.csv"): "own.csv",
+        }
+        assert {path: portable(path) for path in told} == told
+
+
+@pytest.fixture
+def home(tiny: Any, tmp_path: Path) -> Path:
+    """A folder of somebody's outside of where commands run, with prompts and a model."""
+    folder = tmp_path / "somebody"
+    shutil.copytree(tiny.model, folder / "model")
+    shutil.copy(tiny.prompts, folder / "own.jsonl")
+    (tmp_path / "here").mkdir()
+    return folder
+
+
+@pytest.mark.parametrize("formats", [["json", "dot", "neuronpedia"], slow_case([*EXPORTS])])
+def test_no_file_of_a_command_tells_where_prompts_and_model_lay(
+    circuits: Command, home: Path, tmp_path: Path, formats: list[str]
+) -> None:
+    on, is_whole = (str(home / "own.jsonl"), "--model", str(home / "model")), len(formats) > 3
+    with chdir(tmp_path / "here"):
+        one = circuits("discover", *on, "--method", "eap", "--edges", "12", "--json").json["run"]
+        asked = ("discover", *on, "--method", "eap", "--edges", "6", "--prompts", "20", "--name", "other")
+        more = [
+            asked,
+            ("attention", *on, "--heads", "a1.h0"),
+            ("report", one, "--to", "markdown"),
+            ("draw", "circuit", str(tmp_path / "here/runs" / one), "--out", "circuit.svg"),
+            ("compare", one, "other", "--draws", "2"),
+            ("trace", *on),
+            ("evaluate", one, "--random", "2", "--knockouts", "2"),
+            ("profile", *on, "--profiles", "entropy"),
+            ("effects", *on),
+            ("reads", *on, "--heads", "a1.h0"),
+        ]
+        for command in more if is_whole else ():
+            answer = circuits(*command)
+            assert answer.exit_code == 0, (command, answer.stderr)
+        for name in formats:
+            Path(f"circuit.{EXPORTS[name].extension}").write_bytes(export(tmp_path / "here/runs" / one, name))
+        written = [path for path in Path().rglob("*") if path.is_file() and "jobs" not in path.parts]
+        assert len(written) > (60 if is_whole else 8)
+        telling = [path for path in written if path.name not in OF_THIS_MACHINE and b"somebody" in path.read_bytes()]
+        assert telling == []
+        said = circuits("show", "circuit.dot", "--json").json
+    assert said["command"].startswith("circuits discover own.jsonl --model ./model ")
+    digest = hashlib.sha256((home / "own.jsonl").read_bytes()).hexdigest()
+    assert (said["circuit"]["prompts"]["file"], said["circuit"]["prompts"]["sha256"]) == ("own.jsonl", digest)
+
+
+def test_what_lies_below_is_told_from_where_the_command_ran(circuits: Command, home: Path, tmp_path: Path) -> None:
+    with chdir(tmp_path):
+        asked = ("discover", str(home / "own.jsonl"), "--model", str(home / "model"), "--method", "eap")
+        run = circuits(*asked, "--edges", "12", "--json").json["run"]
+        said = circuits("show", f"runs/{run}", "--json").json
+    assert said["command"].startswith("circuits discover somebody/own.jsonl --model somebody/model ")
+    assert said["settings"]["task"] == "somebody/own.jsonl"
+
+
+def test_a_file_is_computed_again_only_on_what_it_was_made_from(
+    circuits: Command, home: Path, tmp_path: Path, new_model: Callable[..., Path]
+) -> None:
+    on = (str(home / "own.jsonl"), "--model", str(home / "model"))
+    with chdir(tmp_path / "here"):
+        run = circuits("discover", *on, "--method", "eap", "--edges", "12", "--json").json["run"]
+        circuits("export", run, "--to", "svg", "--out", "circuit.svg")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    shutil.copy(tmp_path / "here/circuit.svg", elsewhere)
+    with chdir(elsewhere):
+        lacking = circuits("rerun", "circuit.svg")
+        assert (lacking.exit_code, lacking.stdout) == (2, "")
+        assert "own.jsonl with the SHA-256" in lacking.stderr
+        assert "which is not here. Not run" in lacking.stderr
+        Path("own.jsonl").write_text("{}\n")
+        assert "own.jsonl holds something else. Not run" in circuits("rerun", "circuit.svg").stderr
+        shutil.copy(home / "own.jsonl", "own.jsonl")
+        new_model(Path("model"), seed=7)
+        assert "model has others. Not run" in circuits("rerun", "circuit.svg").stderr
+        shutil.copytree(home / "model", "model", dirs_exist_ok=True)
+        again = circuits("rerun", "circuit.svg")
+        assert again.exit_code == 0, again.stderr
+        assert open_run(run).circuit.nodes == open_run(tmp_path / "here/runs" / run).circuit.nodes
+
+
+def test_runs_of_one_name_are_told_apart_by_as_few_folders_as_do(tmp_path: Path, tiny: Any, computed: Command) -> None:
+    (answer,) = computed((*tiny.arguments, "--method", "eap", "--edges", "12", "--json"))
+    run = answer.json["run"]
+    for store in ("a/runs", "b/runs"):
+        shutil.copytree(Path("runs") / run, tmp_path / store / run)
+    runs = [open_run(tmp_path / store / run) for store in ("a/runs", "b/runs")]
+    assert names_of(runs) == [f"a/runs/{run}", f"b/runs/{run}"]
