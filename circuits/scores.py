@@ -226,7 +226,7 @@ class EdgeScores:
         'a3.h3'
         """
         interval, origin = self.interval(level=level), self.provenance
-        return edge_frame(self.wiring.edges, score_columns(self.means, interval, self.measured, **_said_of(origin)))
+        return edge_frame(self.wiring, score_columns(self.means, interval, self.measured, **_said_of(origin)))
 
     def to_frame_per_prompt(self) -> pd.DataFrame:
         """A pandas frame with one row per prompt and measured edge, prompts one after the other.
@@ -235,7 +235,7 @@ class EdgeScores:
         categories: 70,000 edges on 64 prompts, 4.5 million rows, take 150 MB. `scores.of_prompts([3]).to_frame()` has
         the scores of one prompt alone.
         """
-        return edge_frame_per_prompt(self.wiring.edges, self.per_prompt, self.measured, _said_of(self.provenance))
+        return edge_frame_per_prompt(self.wiring, self.per_prompt, self.measured, _said_of(self.provenance))
 
     def of_prompts(self, chosen: Sequence[int] | NDArray[np.integer[Any]]) -> EdgeScores:
         """The scores of some prompts, by number. ValueError for what are no numbers of prompts."""

@@ -21,8 +21,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from circuits.data.faults import Faults, faults_of
 from circuits.data.prompts import END
 from circuits.data.records.base import text_of
 from circuits.data.templates import (
@@ -48,7 +49,7 @@ _NAME = re.compile(r"[A-Za-z]\w*")
 
 
 def read_template_file(path: Path) -> Template:
-    """The template in a file. ValueError, which names the file and what is wrong, where there is none."""
+    """The template in a file. ValueError, which names the file and all that is wrong, where there is none."""
     try:
         data = read_bytes(path)
     except OSError as error:
@@ -56,11 +57,18 @@ def read_template_file(path: Path) -> Template:
     try:
         return template_from(parse_yaml(text_of(data, str(path))), name=path.stem)
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+        faults = faults_of(error)
+        if len(faults) == 1:
+            raise ValueError(f"{path}: {error}") from None
+        listed = "\n".join(f"  {fault}" for fault in faults)
+        raise ValueError(
+            f"{path}: {len(faults)} faults; no prompt is made of it until they are mended.\n{listed}"
+        ) from None
 
 
 def template_from(content: Any, *, name: str) -> Template:
-    """The template that YAML or Python says. ValueError for anything that does not fit together.
+    """The template that YAML or Python says. ValueError with all that does not fit together, but what hangs on another
+    fault.
 
     >>> from circuits.data.template_file import template_from
     >>> said = {"templates": "The {noun:S}", "words": {"noun": ["key", "car"]}, "corrupt": {"S": "another word"}}
@@ -70,174 +78,252 @@ def template_from(content: Any, *, name: str) -> Template:
     """
     if not isinstance(content, Mapping):
         raise ValueError(f"it holds {_kind_of(content)}, expected the keys {', '.join(_NEEDED)}.")
-    known = (*_NEEDED, *_OPTIONAL)
+    faults, known = Faults(), (*_NEEDED, *_OPTIONAL)
     for key in content:
         if key not in known:
             hint = " Is it a settings file? Give it with --config." if "task" in content else ""
-            raise ValueError(unknown(key, known, "key of a template") + hint)
+            faults.add(unknown(key, known, "key of a template") + hint)
     if missing := [key for key in _NEEDED if key not in content]:
-        raise ValueError(f"{', '.join(map(repr, missing))} missing: a template has the keys {', '.join(_NEEDED)}.")
-    words = {_named(name, "words"): _words(name, given) for name, given in _mapping(content["words"], "words").items()}
-    sentences = tuple(_sentence(text, words) for text in _texts(content["templates"], "templates"))
-    _require_same_slots(sentences)
-    corrupt = _corrupt(_mapping(content["corrupt"], "corrupt"), sentences, words)
-    answers = _answers(content["answers"], "answers", sentences, words)
-    wrong = None
-    if "wrong_answers" in content:
-        wrong = _answers(content["wrong_answers"], "wrong_answers", sentences, words)
+        faults.add(f"{', '.join(map(repr, missing))} missing: a template has the keys {', '.join(_NEEDED)}.")
+    lists = _lists(content["words"], faults) if "words" in content else _Lists({}, are_all=False)
+    slots = _slots(content["templates"], lists, faults) if "templates" in content else _Slots((), are_all=False)
+    corrupt = faults.in_call(_corrupt, content["corrupt"], slots, lists) if "corrupt" in content else None
+    answers, wrong = (
+        faults.in_call(_answers, content[key], key, slots, lists) if key in content else None
+        for key in ("answers", "wrong_answers")
+    )
     leave_out = content.get("leave_out")
     if leave_out is not None and leave_out not in LEAVE_OUT:
-        raise ValueError(unknown(leave_out, LEAVE_OUT, "value of 'leave_out'"))
-    return Template(name, sentences, words, corrupt, answers, wrong, leave_out)
+        faults.add(unknown(leave_out, LEAVE_OUT, "value of 'leave_out'"))
+    faults.raise_any()
+    assert corrupt is not None
+    assert answers is not None
+    words = {name: words for name, words in lists.words.items() if words is not None}
+    return Template(name, slots.sentences, words, corrupt, answers, wrong, leave_out)
+
+
+class _Lists(NamedTuple):
+    """The lists of words, None for those with faults; `are_all` says whether every name of a list is known."""
+
+    words: Mapping[str, tuple[Word, ...] | None]
+    are_all: bool
+
+    def kinds(self, name: str) -> tuple[str, ...] | None:
+        """The kinds of the words of a list; None where it has faults, which are said once."""
+        words = self.words.get(name)
+        return None if words is None else tuple(dict.fromkeys(word.kind for word in words))
+
+
+class _Slots(NamedTuple):
+    """The sentences with their slots; `are_all` says whether every slot is known, else none is said to lack."""
+
+    sentences: tuple[Sentence, ...]
+    are_all: bool
+
+    @property
+    def common(self) -> list[str]:
+        """Those that every sentence has."""
+        first = self.sentences[0].slots if self.sentences else ()
+        return [name for name in first if all(name in sentence.slots for sentence in self.sentences)]
+
+
+def _lists(given: Any, faults: Faults) -> _Lists:
+    lists = faults.in_call(_mapping, given, "words")
+    if lists is None:
+        return _Lists({}, are_all=False)
+    names = [faults.in_call(_named, name, "words") for name in lists]
+    words = {str(name): faults.in_call(_words, str(name), of_list) for name, of_list in lists.items()}
+    return _Lists(words, are_all=None not in names)
 
 
 def _words(name: str, given: Any) -> tuple[Word, ...]:
-    what = f"words.{name}"
+    what, faults = f"words.{name}", Faults()
     if isinstance(given, Mapping):
-        lists = {_named(kind, what): _texts(texts, f"{what}.{kind}") for kind, texts in given.items()}
-        pairs = [(text, kind) for kind, texts in lists.items() for text in texts]
+        lists = [
+            (faults.in_call(_named, kind, what), _texts(texts, f"{what}.{kind}", faults))
+            for kind, texts in given.items()
+        ]
+        pairs = [(text, kind or "") for kind, texts in lists for text in texts]
         words = [Word(text, kind, place) for place, (text, kind) in enumerate(pairs)]
     elif isinstance(given, list) and any(isinstance(row, Mapping) for row in given):
-        rows = [_mapping(row, what) for row in given]
+        rows = [faults.in_call(_mapping, row, what) or {} for row in given]
         words = [
-            Word(_text(text, f"{what}.{kind}"), _named(kind, what), place)
+            Word(faults.in_call(_text, text, f"{what}.{kind}") or "", faults.in_call(_named, kind, what) or "", place)
             for place, row in enumerate(rows)
             for kind, text in row.items()
         ]
     else:
-        words = [Word(text, "", place) for place, text in enumerate(_texts(given, what))]
-    if not words:
-        raise ValueError(f"{what!r} is empty: give words, such as [Anna, Ben].")
+        words = [Word(text, "", place) for place, text in enumerate(_texts(given, what, faults))]
+    if not words and not faults.said:
+        faults.add(f"{what!r} is empty: give words, such as [Anna, Ben].")
     # A word may be the same in two of its own kinds, as "sheep" is.
     first: dict[tuple[str, str], Word] = {}
     for word in words:
-        if first.setdefault((word.text, word.kind), word) is not word:
-            raise ValueError(f"{what!r} holds {word.text!r} twice: it would be drawn twice as often.")
+        if word.text and first.setdefault((word.text, word.kind), word) is not word:
+            faults.add(f"{what!r} holds {word.text!r} twice: it would be drawn twice as often.")
+    faults.raise_any()
     return tuple(words)
 
 
-def _sentence(text: str, words: Mapping[str, Sequence[Word]]) -> Sentence:
-    parts, given = [], {}
-    for literal, field, spec, has_field in parsed(text):
+def _slots(given: Any, lists: _Lists, faults: Faults) -> _Slots:
+    of_texts = Faults()
+    texts = _texts(given, "templates", of_texts)
+    faults.add(*of_texts.said)
+    sentences = [_sentence(text, lists, faults) for text in texts]
+    found = tuple(sentence for sentence in sentences if sentence is not None)
+    faults.in_call(_require_same_slots, found, lists)
+    return _Slots(found, are_all=not of_texts.said and len(found) == len(sentences))
+
+
+def _sentence(text: str, lists: _Lists, faults: Faults) -> Sentence | None:
+    """A sentence with its slots, also of such as have faults; None where these cannot be told."""
+    if (fields := faults.in_call(parsed, text)) is None:
+        return None
+    parts, given, are_named = [], {}, True
+    for literal, field, spec, has_field in fields:
         parts.append(literal.replace("{", "{{").replace("}", "}}"))
         if not has_field:
             continue
         source, _, kind = field.partition(".")
         name = spec or source
         if not _NAME.fullmatch(name) or name == END:
-            raise ValueError(
+            are_named = False
+            faults.add(
                 f"template {text!r}: a slot is called {name!r}; give a name of letters, digits and _ that is not {END}."
             )
         if name in given:
-            raise ValueError(
+            faults.add(
                 f"template {text!r} has slot {name!r} twice: name each, {{{source}:A}} and {{{source}:B}}, or repeat "
                 f"the word of A with {{A:A2}}."
             )
-        if spec and spec in words:
-            raise ValueError(f"template {text!r}: {spec!r} is a list of words; call the slot something else.")
-        given[name] = (source, kind)
+        if spec and spec in lists.words:
+            faults.add(f"template {text!r}: {spec!r} is a list of words; call the slot something else.")
+        given.setdefault(name, (source, kind))
         parts.append(f"{{{name}}}")
     if not given:
-        raise ValueError(f"template {text!r} has no slot, such as {{{next(iter(words), 'noun')}:S}}.")
-    return Sentence("".join(parts), {name: _slot(text, name, given, words) for name in given})
+        faults.add(f"template {text!r} has no slot, such as {{{next(iter(lists.words), 'noun')}:S}}.")
+    if not given or not are_named:
+        return None
+    slots = {name: faults.in_call(_slot, text, name, given, lists) for name in given}
+    return Sentence("".join(parts), {name: slot or Slot(given[name][0]) for name, slot in slots.items()})
 
 
-def _slot(text: str, name: str, given: Mapping[str, tuple[str, str]], words: Mapping[str, Sequence[Word]]) -> Slot:
+def _slot(text: str, name: str, given: Mapping[str, tuple[str, str]], lists: _Lists) -> Slot:
     source, kind = given[name]
-    if source in words:
-        if kind:
-            lookup(dict.fromkeys(_kinds(words[source])), kind, f"kind of the words {source!r}")
+    if source in lists.words:
+        if kind and (kinds := lists.kinds(source)) is not None:
+            lookup(dict.fromkeys(kinds), kind, f"kind of the words {source!r}")
         return Slot(source, kind or None)
-    if source in given and given[source][0] in words:
+    if source in given and given[source][0] in lists.words:
         if kind:
             raise ValueError(
                 f"template {text!r}: slot {name!r} repeats {source!r}, and has its kind: leave out {kind!r}."
             )
         return Slot(given[source][0], given[source][1] or None, source)
-    known = [*words, *(other for other in given if given[other][0] in words)]
-    raise ValueError(f"template {text!r}: {unknown(source, known, 'list of words or slot')}")
+    # What repeats a slot whose own list is not known has no fault of its own.
+    if lists.are_all and (source not in given or source == name):
+        known = [*lists.words, *(other for other in given if given[other][0] in lists.words)]
+        raise ValueError(f"template {text!r}: {unknown(source, known, 'list of words or slot')}")
+    return Slot(source, kind or None)
 
 
-def _require_same_slots(sentences: Sequence[Sentence]) -> None:
-    """Raise a ValueError where a slot is drawn from different lists in two sentences."""
+def _require_same_slots(sentences: Sequence[Sentence], lists: _Lists) -> None:
+    """Raise a ValueError where slots are drawn from different lists in two sentences."""
     first: dict[str, Slot] = {}
+    faults = Faults()
     for sentence in sentences:
         for name, slot in sentence.slots.items():
-            if (other := first.setdefault(name, slot)).words != slot.words:
-                raise ValueError(
-                    f"slot {name!r} is of {other.words!r} in one template and of {slot.words!r} in another."
-                )
+            other = first.setdefault(name, slot)
+            if other.words != slot.words and {other.words, slot.words} <= lists.words.keys():
+                faults.add(f"slot {name!r} is of {other.words!r} in one template and of {slot.words!r} in another.")
+    faults.raise_any()
 
 
-def _corrupt(
-    given: Mapping[Any, Any], sentences: Sequence[Sentence], words: Mapping[str, Sequence[Word]]
-) -> dict[str, str]:
-    if not given:
+def _corrupt(given: Any, slots: _Slots, lists: _Lists) -> dict[str, str]:
+    if not (rules := _mapping(given, "corrupt")):
         raise ValueError(f"'corrupt' is empty: name a slot and what it holds instead, such as S: {ANOTHER_WORD}.")
-    for name, rule in given.items():
-        slot = _slot_of_all(name, sentences, "corrupt")
-        kinds = _kinds(words[slot.words])
-        if rule == name:
-            raise ValueError(f"corrupt: {name} takes its own word, which changes nothing.")
-        if rule not in RULES:
-            slots = [other for other in _common(sentences) if other != name]
-            lookup(dict.fromkeys((*RULES, *slots)), rule, f"rule or slot for 'corrupt.{name}'")
-            if (other := sentences[0].slots[rule]).words != slot.words:
-                raise ValueError(
-                    f"corrupt: {name} is of the words {slot.words!r} and {rule} of {other.words!r}. Exchange slots of "
-                    "one list."
-                )
-        elif rule in (ANOTHER_KIND, BOTH) and len(kinds) < 2:
-            raise ValueError(f"corrupt: {name}: {rule!r}, but the words {slot.words!r} are of one kind.")
-        elif rule == ANOTHER_KIND and len({word.place for word in words[slot.words]}) == len(words[slot.words]):
+    faults = Faults()
+    for name, rule in rules.items():
+        faults.in_call(_require_rule, name, rule, slots, lists)
+    faults.raise_any()
+    return {name: str(rule) for name, rule in rules.items()}
+
+
+def _require_rule(name: Any, rule: Any, slots: _Slots, lists: _Lists) -> None:
+    """Raise a ValueError where a slot cannot hold in the corrupt prompt what is said of it."""
+    if rule == name:
+        raise ValueError(f"corrupt: {name} takes its own word, which changes nothing.")
+    if (slot := _slot_of_all(name, slots, "corrupt")) is None:
+        return
+    kinds, words = lists.kinds(slot.words), lists.words.get(slot.words) or ()
+    if rule not in RULES:
+        if not slots.are_all:
+            return
+        others = [other for other in slots.common if other != name]
+        lookup(dict.fromkeys((*RULES, *others)), rule, f"rule or slot for 'corrupt.{name}'")
+        other = slots.sentences[0].slots[rule]
+        if other.words != slot.words and {other.words, slot.words} <= lists.words.keys():
             raise ValueError(
-                f"corrupt: {name}: {rule!r}, but no word of {slot.words!r} is given in two kinds. Write them as "
-                f"[{{{kinds[0]}: ..., {kinds[1]}: ...}}], or say {BOTH!r}."
+                f"corrupt: {name} is of the words {slot.words!r} and {rule} of {other.words!r}. Exchange slots of "
+                "one list."
             )
-    return {name: str(rule) for name, rule in given.items()}
+    elif kinds is None:
+        return
+    elif rule in (ANOTHER_KIND, BOTH) and len(kinds) < 2:
+        raise ValueError(f"corrupt: {name}: {rule!r}, but the words {slot.words!r} are of one kind.")
+    elif rule == ANOTHER_KIND and len({word.place for word in words}) == len(words):
+        raise ValueError(
+            f"corrupt: {name}: {rule!r}, but no word of {slot.words!r} is given in two kinds. Write them as "
+            f"[{{{kinds[0]}: ..., {kinds[1]}: ...}}], or say {BOTH!r}."
+        )
 
 
-def _answers(given: Any, what: str, sentences: Sequence[Sentence], words: Mapping[str, Sequence[Word]]) -> Answers:
+def _answers(given: Any, what: str, slots: _Slots, lists: _Lists) -> Answers:
+    faults = Faults()
     if not isinstance(given, Mapping):
-        answers = Answers(tuple(_texts(given, what)))
+        answers = Answers(tuple(_texts(given, what, faults)))
     else:
-        if len(given) != 1:
-            raise ValueError(f"{what!r} goes by one slot; found {len(given)}. Give {{slot: {{kind: text}}}}.")
-        ((name, by_kind),) = given.items()
-        slot = _slot_of_all(name, sentences, what)
-        kinds = _kinds(words[slot.words])
-        if kinds == ("",):
-            raise ValueError(f"{what}: slot {name!r} is of {slot.words!r}, whose words have no kinds.")
-        texts = {kind: tuple(_texts(of, f"{what}.{name}.{kind}")) for kind, of in _mapping(by_kind, what).items()}
-        for kind in texts:
-            lookup(dict.fromkeys(kinds), kind, f"kind of the words {slot.words!r}")
-        if missing := [kind for kind in kinds if kind not in texts]:
-            raise ValueError(f"{what}.{name} says nothing for the kind {missing[0]!r}: give a text for each.")
-        answers = Answers((), name, texts)
+        answers = _answers_by_kind(given, what, slots, lists, faults)
     for text in (*answers.texts, *(text for of in answers.by_kind.values() for text in of)):
-        for _, name, kind in fields_of(text):
-            if name:
-                slot = _slot_of_all(name, sentences, what)
-                if kind:
-                    lookup(dict.fromkeys(_kinds(words[slot.words])), kind, f"kind of the words {slot.words!r}")
+        for _, name, kind in faults.in_call(lambda text=text: [*fields_of(text)]) or ():
+            slot = faults.in_call(_slot_of_all, name, slots, what) if name else None
+            if slot is not None and kind and (kinds := lists.kinds(slot.words)) is not None:
+                faults.in_call(lookup, dict.fromkeys(kinds), kind, f"kind of the words {slot.words!r}")
+    faults.raise_any()
     return answers
 
 
-def _slot_of_all(name: Any, sentences: Sequence[Sentence], what: str) -> Slot:
-    """The slot of this name, which every sentence must have."""
-    for sentence in sentences:
+def _answers_by_kind(given: Mapping[Any, Any], what: str, slots: _Slots, lists: _Lists, faults: Faults) -> Answers:
+    """The answers that go by the kind of a slot's word."""
+    if len(given) != 1:
+        raise ValueError(f"{what!r} goes by one slot; found {len(given)}. Give {{slot: {{kind: text}}}}.")
+    ((name, by_kind),) = given.items()
+    slot = faults.in_call(_slot_of_all, name, slots, what)
+    kinds = None if slot is None else lists.kinds(slot.words)
+    if slot is not None and kinds == ("",):
+        raise ValueError(f"{what}: slot {name!r} is of {slot.words!r}, whose words have no kinds.")
+    texts = {
+        kind: tuple(_texts(of, f"{what}.{name}.{kind}", faults))
+        for kind, of in (faults.in_call(_mapping, by_kind, what) or {}).items()
+    }
+    if slot is not None and kinds is not None and isinstance(by_kind, Mapping):
+        unknown_kinds = [kind for kind in texts if kind not in kinds]
+        for kind in unknown_kinds:
+            faults.in_call(lookup, dict.fromkeys(kinds), kind, f"kind of the words {slot.words!r}")
+        # One that is not known is most often one that lacks.
+        for lacking in [kind for kind in kinds if kind not in texts] if not unknown_kinds else ():
+            faults.add(f"{what}.{name} says nothing for the kind {lacking!r}: give a text for each.")
+    return Answers((), name, texts)
+
+
+def _slot_of_all(name: Any, slots: _Slots, what: str) -> Slot | None:
+    """The slot of this name, which every sentence must have; None where it may be one of those that are not known."""
+    for sentence in slots.sentences if slots.are_all else ():
         if name not in sentence.slots:
-            lacks = f" Template {sentence.text!r} lacks it." if any(name in other.slots for other in sentences) else ""
-            raise ValueError(f"{what}: {unknown(name, _common(sentences), 'slot')}{lacks}")
-    return sentences[0].slots[name]
-
-
-def _common(sentences: Sequence[Sentence]) -> list[str]:
-    return [name for name in sentences[0].slots if all(name in sentence.slots for sentence in sentences)]
-
-
-def _kinds(words: Sequence[Word]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(word.kind for word in words))
+            is_in_others = any(name in other.slots for other in slots.sentences)
+            lacks = f" Template {sentence.text!r} lacks it." if is_in_others else ""
+            raise ValueError(f"{what}: {unknown(name, slots.common, 'slot')}{lacks}")
+    return next((sentence.slots[name] for sentence in slots.sentences if name in sentence.slots), None)
 
 
 def _mapping(given: Any, what: str) -> Mapping[Any, Any]:
@@ -246,14 +332,16 @@ def _mapping(given: Any, what: str) -> Mapping[Any, Any]:
     return given
 
 
-def _texts(given: Any, what: str) -> list[str]:
+def _texts(given: Any, what: str, faults: Faults) -> list[str]:
+    """The texts that are given, one or several, but those with faults, which are noted."""
     if isinstance(given, str):
         given = [given]
     if not isinstance(given, list):
-        raise ValueError(f"{what!r} holds {_kind_of(given)}, expected a text or a list of texts.")
+        faults.add(f"{what!r} holds {_kind_of(given)}, expected a text or a list of texts.")
+        return []
     if not given:
-        raise ValueError(f"{what!r} is empty: give at least one text.")
-    return [_text(one, what) for one in given]
+        faults.add(f"{what!r} is empty: give at least one text.")
+    return [text for one in given if (text := faults.in_call(_text, one, what)) is not None]
 
 
 def _text(given: Any, what: str) -> str:

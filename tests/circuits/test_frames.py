@@ -103,6 +103,16 @@ def test_a_row_per_prompt_and_measured_edge(edge_scores):
     np.testing.assert_array_equal(wide[names].to_numpy(), edge_scores.per_prompt[:, edge_scores.measured])
 
 
+def test_names_are_made_of_parts_and_not_of_every_edge(monkeypatch):
+    wiring = Wiring(n_layers=4, n_heads=8, n_kv_heads=8)
+    scores = EdgeScores(wiring, np.zeros((3, wiring.n_edges)), np.ones(wiring.n_edges, dtype=bool), ORIGIN)
+    made, named = [], Component.__str__
+    monkeypatch.setattr(Component, "__str__", lambda part: made.append(part) or named(part))
+    for frame in (scores.to_frame(), scores.to_frame_per_prompt()):
+        assert frame["edge"].iloc[-1] == "m3->logits"
+    assert len(made) < wiring.n_edges / 2
+
+
 def test_sums_over_a_source_are_the_scores_of_its_node(edge_scores):
     sums = edge_scores.to_frame().groupby("source")["score"].sum()
     nodes = edge_scores.node_scores().to_frame().set_index("component")["score"]

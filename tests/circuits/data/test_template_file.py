@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from circuits.data.faults import faults_of
 from circuits.data.template_file import read_template_file, template_from
 from circuits.data.templates import Slot, Word
 
@@ -96,8 +98,45 @@ def test_an_answer_may_be_a_word_or_its_other_kind() -> None:
         ({"leave_out": "long"}, "no value of 'leave_out' 'long'. Known: several tokens, unequal."),
     ],
 )
-def test_what_does_not_fit_together_is_said(changes: dict[str, Any], said: str) -> None:
-    assert said in refusal(**changes)
+def test_what_does_not_fit_together_is_said_and_nothing_that_hangs_on_it(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=r".") as refused:
+        template_from(AGREEMENT | changes, name="own")
+    first, *others = faults_of(refused.value)
+    assert said in first
+    # A slot that is gone is gone for the answers as well.
+    assert [fault for fault in others if "no slot" not in fault] == []
+
+
+def test_all_faults_of_a_template_are_said_at_once(tmp_path: Path) -> None:
+    faulty = {
+        "templates": ["The {nuon:S} near the {noun.dual:A}", "A {noun:S", "The {noun:S} by the {noun:S}"],
+        "words": {"noun": AGREEMENT["words"]["noun"], "verb": ["see", "see", 5]},
+        "corrupt": {"S": "S", "A": "another word"},
+        "answers": [" {S:is}", 3],
+        "wrong_answers": [],
+        "leave_out": "long",
+        "note": "x",
+    }
+    path = tmp_path / "own.yaml"
+    path.write_text(json.dumps(faulty))
+    with pytest.raises(ValueError, match=r"own\.yaml: 12 faults; no prompt is made of it") as refused:
+        read_template_file(path)
+    said = [
+        "no key of a template 'note'.",
+        "'words.verb' holds 5, expected a text.",
+        "'words.verb' holds 'see' twice:",
+        "template 'The {nuon:S} near the {noun.dual:A}': no list of words or slot 'nuon'.",
+        "no kind of the words 'noun' 'dual'.",
+        "'A {noun:S': ",
+        "template 'The {noun:S} by the {noun:S}' has slot 'S' twice:",
+        "corrupt: S takes its own word",
+        "'answers' holds 3, expected a text.",
+        "answer ' {S:is}': write {SLOT} or {SLOT.kind}.",
+        "'wrong_answers' is empty:",
+        "no value of 'leave_out' 'long'.",
+    ]
+    for line, begin in zip(str(refused.value).splitlines()[1:], said, strict=True):
+        assert line.startswith(f"  {begin}")
 
 
 def test_rules_need_kinds_that_the_words_have() -> None:

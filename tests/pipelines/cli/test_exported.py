@@ -10,6 +10,8 @@ import pytest
 from graphs.export.about import about_lines, read_about
 from pipelines import caption, export, open_run
 from pipelines.cli.exported import commands_of
+from pipelines.discover.settings import DiscoverSettings
+from pipelines.runs.options import command_line
 
 
 @pytest.fixture
@@ -30,6 +32,14 @@ def test_a_file_is_computed_again_from_what_it_says(circuits, tiny, run, tmp_pat
     assert f"circuits discover {tiny.prompts} --model {tiny.model}" in again.stderr
     first, second = (json.loads((tmp_path / store / run / "graph.json").read_text()) for store in ("runs", "again"))
     assert first == second
+
+
+def test_a_name_with_what_nobody_sees_is_kept_so_that_it_can_be_pasted_and_read_back(tmp_path):
+    name = "pairs\u202evsc\u200b.jsonl"
+    line = command_line("discover", DiscoverSettings(task=name))
+    assert line == r"circuits discover $'pairs\u202evsc\u200b.jsonl'"
+    (tmp_path / "own.dot").write_text(f"// circuit-workbench: {json.dumps({'circuit': {}, 'command': line})}\n")
+    assert commands_of(tmp_path / "own.dot", tmp_path) == [["discover", name, "--runs", str(tmp_path)]]
 
 
 def test_a_run_itself_is_exported_as_by_its_name(run):
