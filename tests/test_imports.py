@@ -95,7 +95,7 @@ OF_PIPELINES: dict[str, set[str]] = {
     "pipelines/engine": set(),
     "pipelines/keywords": {"pipelines/runs"},
     "pipelines/costs": set(),
-    "pipelines/runs": {"pipelines/engine"},
+    "pipelines/runs": {"pipelines/costs", "pipelines/engine"},
     "pipelines/reporting": {"pipelines/engine"},
     "pipelines/forecast": {"pipelines/costs", "pipelines/runs", "pipelines/engine"},
     "pipelines/command": {"pipelines/forecast", "pipelines/reporting", "pipelines/runs", "pipelines/engine"},
@@ -103,8 +103,9 @@ OF_PIPELINES: dict[str, set[str]] = {
     "pipelines/trace": _SHARED,
     **{
         f"pipelines/{command}": {*_SHARED, "pipelines/discover", "pipelines/trace"}
-        for command in ("evaluate", "study", "codes", "intervene", "cluster", "compare", "reproduce")
+        for command in ("study", "codes", "intervene", "cluster", "reproduce")
     },
+    "pipelines/evaluate": {*_SHARED, "pipelines/costs", "pipelines/discover", "pipelines/trace"},
     "pipelines/tasks": _SHARED,
     "pipelines/prompts": {"pipelines/reporting", "pipelines/runs"},
     "pipelines/orders": _SHARED,
@@ -114,7 +115,7 @@ OF_PIPELINES: dict[str, set[str]] = {
     "pipelines/reads": _SHARED,
     "pipelines/effects": _SHARED,
     "pipelines/attention": _SHARED,
-    "pipelines/compare": {*_SHARED, "pipelines/discover", "pipelines/trace", "pipelines/roles"},
+    "pipelines/compare": {*_SHARED, "pipelines/costs", "pipelines/discover", "pipelines/trace", "pipelines/roles"},
     "pipelines/report": {
         *_SHARED,
         *(f"pipelines/{name}" for name in ("discover", "trace", "evaluate", "study", "compare", "reuse")),

@@ -21,7 +21,7 @@ RunFrom = Callable[[Numbers, int, Recording | None, bool], Recording | None]
 is of one that agrees with them there, None before the first stage. Returns that of the one row where asked for it."""
 
 # Recordings held at once; circuits that would need one more share no later beginning.
-_MOST_HELD = 4
+MOST_HELD = 4
 
 
 def run_from_first_difference(circuits: Bools, offsets: Sequence[int], run: RunFrom[Recording]) -> None:
@@ -40,7 +40,7 @@ def run_from_first_difference(circuits: Bools, offsets: Sequence[int], run: RunF
         if not len(rows):
             return
         _, kind, counts = np.unique(stages[rows, stage], return_inverse=True, return_counts=True)
-        can_share = counts > 1 if n_held < _MOST_HELD else np.zeros(len(counts), dtype=np.bool_)
+        can_share = counts > 1 if n_held < MOST_HELD else np.zeros(len(counts), dtype=np.bool_)
         alone = rows[~can_share[kind]]
         if len(alone):
             run(alone, stage, recording, False)

@@ -44,12 +44,26 @@ class KnockoutSearch:
         """How many components' use is measured."""
         return n_components if self.components is None else min(self.components, n_components)
 
+    def steps_of(self, n_components: int) -> int:
+        """Components in the largest grown set of a circuit."""
+        return min(self.steps, n_components)
+
+    def n_grown(self, n_components: int) -> int:
+        """How many sets are run to grow one."""
+        return self.steps_of(n_components) * self.candidates
+
+    def n_for_each(self, n_components: int) -> int:
+        """How many circuits are run for each component, to find the set that shows it best."""
+        return self.sets + 1 + 2 * self.n_grown(n_components) if self.grows else 0
+
+    def n_gradients(self, n_components: int) -> int:
+        """Of how many circuits and sets gradients are taken."""
+        return 2 * self.steps_of(n_components) + 1 + self.sets + (n_components if self.grows else 0)
+
     def n_search_runs(self, n_components: int) -> int:
         """About how many circuits the search runs, a gradient counted as three."""
-        steps = min(self.steps, n_components)
-        of_growth = 2 * steps * self.candidates
-        runs = 2 + of_growth + 3 * (2 * steps + 1 + self.sets)
-        return runs + n_components * (self.sets + 1 + of_growth + 3) if self.grows else runs
+        of_values = 2 + 2 * self.n_grown(n_components) + n_components * self.n_for_each(n_components)
+        return of_values + 3 * self.n_gradients(n_components)
 
     def n_measured_runs(self, n_components: int) -> int:
         """About how many circuits are run with the sets that were found."""

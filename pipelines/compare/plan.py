@@ -23,7 +23,7 @@ from pipelines.compare.checkpoints import patch_jobs
 from pipelines.compare.settings import CompareSettings
 from pipelines.compare.stages import AT_SIZE, DRAW_CIRCUITS, HALF, TRANSFER
 from pipelines.compare.unused import are_of_one_model, require_draws, require_several_models, require_used
-from pipelines.compare.weights import Circuits, circuits_on, lengths_from, weight_on
+from pipelines.compare.weights import OnTask, circuits_on
 from pipelines.discover.plan import Jobs
 from pipelines.discover.rules import has_size
 from pipelines.discover.run import DiscoverRun, jobs_of
@@ -32,7 +32,7 @@ from pipelines.engine.execution import Execution
 from pipelines.engine.job import Job, keys_of
 from pipelines.engine.plan import Plan
 from pipelines.engine.store import Store
-from pipelines.runs.circuit_runs import CircuitRuns, Planned, how_many
+from pipelines.runs.circuit_runs import Planned, Runner, how_many, lengths_from, outlook
 from pipelines.runs.run import Run, open_run, store_of
 
 # Bytes of a folder's name: file systems take 255, and the files in it have names of their own.
@@ -57,7 +57,7 @@ class TransferJobs(NamedTuple):
     sized: dict[int, Job]
     half: dict[int, Job]
     on_task: tuple[tuple[Job, ...], ...]
-    circuits: tuple[Circuits, ...]
+    circuits: tuple[OnTask, ...]
     across: dict[tuple[int, int], tuple[Job, ...]]
 
     @property
@@ -101,16 +101,11 @@ class ComparePlan(Plan):
 
     @property
     def outlook(self) -> str:
-        """How many circuits are run, and what that takes by the pace of each task's own forward passes."""
+        """How many circuits are run."""
         if self.transfer is None:
             return ""
-        store = self.transfer.store
-        return how_many(
-            CircuitRuns(store, jobs.judged_baseline, jobs.judge, [Planned(on_task, circuits.n_runs)])
-            for jobs, on_task, circuits in zip(
-                self.transfer.runs, self.transfer.on_task, self.transfer.circuits, strict=True
-            )
-        )
+        each = zip(self.transfer.on_task, self.transfer.circuits, strict=True)
+        return outlook(how_many(self.transfer.store, (Planned(jobs, circuits.n_runs) for jobs, circuits in each)))
 
     def weights_after(self, done: Job) -> Mapping[str, float]:
         """Once the prompts of all tasks are there: passes of long prompts take longer than passes of short ones."""
@@ -231,8 +226,7 @@ def _transfer_jobs(runs: Sequence[Run], settings: CompareSettings, execution: Ex
     for number, jobs in enumerate(of_runs):
         baseline, asked = jobs.judged_baseline, seed | {"target": number}
         slices = [judged.settings["slice"] for judged in jobs.judge]
-        of_these = jobs.judging.key
-        lengths = lengths_from(store.read(of_these)) if store.has(of_these) else None
+        runner = Runner.of(jobs.judging, baseline.locations["model"], store)
         on_task.append(
             tuple(
                 Job(
@@ -241,7 +235,8 @@ def _transfer_jobs(runs: Sequence[Run], settings: CompareSettings, execution: Ex
                     baseline.inputs | of_all,
                     baseline.locations,
                     baseline.after,
-                    weight=weight_on(part[0], part[1], circuits[number], lengths),
+                    # Once for the metric, and once for the accuracy.
+                    weight=runner.weight(part[0], part[1], circuits[number].circuits, n_recorded=2),
                 )
                 for part in slices
             )

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 from circuits.data.prompts import END
+from circuits.effects.shared_starts import MOST_HELD
 from circuits.evaluation.budgets import BUDGETS
 from circuits.kinds import KINDS
 from circuits.methods.path_stages import stages_from
@@ -43,6 +44,8 @@ _OF_PORTS = 4.5
 _BATCHES_TOGETHER = 2
 # Circuits that are run to choose one; those of a curve, by signed scores and by magnitudes, but for the whole model.
 _CIRCUITS = {"choose": N_CIRCUITS, "curve": 2 * (len(BUDGETS) - 1), "judge": 1}
+# Circuits of several tasks, and those made and drawn of them, that share no beginning: more than run together.
+_OF_TASKS = 200
 # Copies of a layer's gradients at readers while they are carried back.
 _OF_READERS = 3
 # Of a direct effect, copies of the final stream of the variants that are stacked: what changes, changed, and normed.
@@ -58,6 +61,8 @@ TRIALS_OF_A_JOB = 2
 _TRIALS = 10
 # Copies of scores: as they are measured, read again and kept; of pairs of codes, in double precision first.
 _OF_READ_SCORES, _OF_CODES = 3, 5
+# Bytes of an edge in a file of EAP-IG, as text and as it is read.
+_OF_EDGE_IN_FILE = 900
 # Numbers that are sorted at once to count pairs of codes (`circuits.head_codes.counting`), and bytes held for each.
 _SORTED_AT_ONCE, _OF_SORTING = 2_000_000, 40
 
@@ -300,6 +305,11 @@ def scored_heads(asked: Asked, settings: Mapping[str, Any]) -> Peak:
     return Peak(asked.n_prompts, _OF_READ_SCORES * asked.n_prompts * n_rows * n_heads * WIDTHS["float32"] + sorting)
 
 
+def circuit_in_file(asked: Asked, settings: Mapping[str, Any]) -> Peak:
+    """A file's edges, as text and as they are read; it may have all that there are."""
+    return Peak(asked.n_prompts, _OF_EDGE_IN_FILE * asked.shape.wiring.n_edges)
+
+
 def as_paths(shape: Shape, settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of path patching that are those of the last of some stages. Which heads a stage reads is not known
     before: they are taken to lie half-way through the model and three quarters."""
@@ -352,6 +362,39 @@ def circuits(asked: Asked, settings: Mapping[str, Any], *, n_circuits: int) -> P
     at_once = min(n_circuits, max(1, asked.budget.numbers // numbers))
     of_circuits = _OF_CIRCUIT * at_once * outputs_of_writers(shape, tokens)
     return Peak(n_together, recorded_runs(shape, tokens, asked.dtype) + of_circuits)
+
+
+def resumed_circuits(asked: Asked, *, n_circuits: int) -> Peak:
+    """Circuits of which some are resumed where they differ from others: what all writers add in these is held as
+    well."""
+    found = circuits(asked, {}, n_circuits=n_circuits)
+    held = MOST_HELD * outputs_of_writers(asked.shape, asked.tokens_of(found.batch))
+    return found._replace(n_bytes=found.n_bytes + held)
+
+
+def random_circuits(asked: Asked, settings: Mapping[str, Any]) -> Peak:
+    """As many circuits as are drawn, of each size that is asked for. They share no beginning."""
+    return circuits(asked, settings, n_circuits=settings["n"] * len(settings.get("sizes", (1,))))
+
+
+def circuits_of_hypotheses(asked: Asked, settings: Mapping[str, Any]) -> Peak:
+    """Those that share no beginning: random circuits, the model without them, and the circuit with a path."""
+    return resumed_circuits(asked, n_circuits=4 * settings["draws"])
+
+
+def knocked_out_circuits(asked: Asked, settings: Mapping[str, Any]) -> Peak:
+    """One circuit at a time, as each is resumed where it differs from another. A gradient holds no more."""
+    return resumed_circuits(asked, n_circuits=1)
+
+
+def circuits_of_tasks(asked: Asked, settings: Mapping[str, Any]) -> Peak:
+    """As many circuits as run together: those of other tasks, and those made and drawn of them, are many."""
+    return resumed_circuits(asked, n_circuits=_OF_TASKS)
+
+
+def component_circuits(asked: Asked, settings: Mapping[str, Any]) -> Peak:
+    """Both runs, and a layer of the circuits of components that are stacked."""
+    return _stacking(asked, _CIRCUITS["curve"])
 
 
 def _from_gradients(asked: Asked, batch: int, n_points: int) -> float:
@@ -427,9 +470,17 @@ STAGES_FORECAST: Mapping[str, Rule] = {
     "features": head_features,
     "autoencoders": autoencoders,
     "codes": codes_of_heads,
+    "circuit-file": circuit_in_file,
     "staged-paths": staged_paths,
     "staged-paths-others": staged_paths_into_others,
     **{stage: _of_circuits(stage) for stage in _CIRCUITS},
+    "search-knockouts": knocked_out_circuits,
+    "knockouts": knocked_out_circuits,
+    "random-circuits": random_circuits,
+    "random-curve": random_circuits,
+    "hypothesis-runs": circuits_of_hypotheses,
+    "node-curve": component_circuits,
+    "transfer": circuits_of_tasks,
 }
 
 # What gives the scores of methods that measure in several stages (`Method.scored_in`), and what forecasts it, by what

@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from circuits.evaluation.budgets import BUDGETS
-from circuits.evaluation.hypotheses.runs import n_runs
 from circuits.evaluation.knockouts import KnockoutSearch
 from circuits.evaluation.known_circuit import KnownCircuit
 from circuits.files import real_path
 from circuits.methods import METHODS
+from pipelines.costs.circuit_runs import Circuits
 from pipelines.discover.known_circuit import known_circuit
 from pipelines.discover.plan import Jobs
 from pipelines.discover.run import DiscoverRun, jobs_of, require_circuit
@@ -44,7 +44,8 @@ from pipelines.evaluate.stages import (
     SEARCH_KNOCKOUTS,
     STABILITY,
 )
-from pipelines.runs.circuit_runs import CIRCUIT, CircuitRuns, by_weight, how_many_and_long
+from pipelines.evaluate.weights import N_OF_CURVE, Judged, n_runs, of_components
+from pipelines.runs.circuit_runs import Planned, Runner, how_many, outlook
 from pipelines.runs.run import Run, open_run, store_of
 
 # How many circuit runs the search for knock-outs may take unasked: half of one each where they are resumed.
@@ -66,6 +67,7 @@ class JudgeJobs(NamedTuple):
     hypotheses: tuple[Job, ...]
     node_curve: tuple[Job, ...]
     stability: Job | None
+    circuit_runs: tuple[Planned, ...]
 
     @property
     def all(self) -> tuple[Job, ...]:
@@ -73,13 +75,6 @@ class JudgeJobs(NamedTuple):
         single = [job for job in (self.search, self.stability) if job is not None]
         of_circuits = (*self.knockouts, *self.random, *self.random_curve, *self.hypotheses, *self.node_curve)
         return (*self.run.all, *single, *of_circuits)
-
-    @property
-    def circuit_runs(self) -> tuple[tuple[Job, ...], ...]:
-        """The jobs that run circuits to judge one, by stage."""
-        search = () if self.search is None else (self.search,)
-        own = (self.random, self.random_curve, self.hypotheses, self.node_curve, self.run.curve)
-        return search, self.knockouts, *own
 
 
 class Case(NamedTuple):
@@ -118,16 +113,8 @@ class EvaluatePlan(Plan):
 
     @property
     def outlook(self) -> str:
-        """How many circuits are run, and what that takes by the pace of each run's own forward passes."""
-        return how_many_and_long(
-            CircuitRuns(
-                case.store,
-                case.jobs.run.judged_baseline,
-                case.jobs.run.judge,
-                [*map(by_weight, case.jobs.circuit_runs)],
-            )
-            for case in self.cases
-        )
+        """How many circuits are run."""
+        return outlook(sum(how_many(case.store, case.jobs.circuit_runs) for case in self.cases))
 
 
 def _work(cases: Sequence[Case]) -> Work:
@@ -155,7 +142,8 @@ def _case(run: Run, settings: EvaluateSettings, known: KnownCircuit | None, exec
             known.check(run.circuit.wiring)
         circuit = require_circuit(run)
         circuit.require_whole()
-        return Case(circuit, judge_jobs(circuit, settings), store_of(run, execution.out))
+        store = store_of(run, execution.out)
+        return Case(circuit, judge_jobs(circuit, settings, store), store)
     except ValueError as error:
         of_run = "" if run.name in str(error) else f"run {run.name}: "
         raise ValueError(f"{of_run}{error}") from None
@@ -172,31 +160,32 @@ def _name(cases: Sequence[Case], settings: EvaluateSettings, known: KnownCircuit
     return f"evaluate-{runs[0]}-{digest}" if options else f"evaluate-{runs[0]}"
 
 
-def judge_jobs(run: DiscoverRun, asked: EvaluateSettings) -> JudgeJobs:
+def judge_jobs(run: DiscoverRun, asked: EvaluateSettings, store: Store) -> JudgeJobs:
     """The jobs that judge a run, done or not. ValueError if the run can no longer be planned as it was."""
     config, method = run.config, METHODS[run.config.method]
     scores_components = method.result == "components"
     jobs = jobs_of(run, curve=not scores_components and method.scores_paths)
-    chosen = {"choose": (jobs.circuit.key,)}
-    search, knockouts = _knockout_jobs(run, jobs, asked, chosen)
+    judging = _Judging(run, jobs, store)
+    chosen, own = {"choose": (jobs.circuit.key,)}, judging.circuit
+    search, knockouts = _knockout_jobs(run, judging, asked, chosen)
     random: tuple[Job, ...] = ()
     if asked.random and run.circuit.edges:
-        random = _sliced(jobs, RANDOM_CIRCUITS, {"n": asked.random, "seed": asked.seed}, chosen, asked.random)
+        random = judging.jobs(RANDOM_CIRCUITS, {"n": asked.random, "seed": asked.seed}, chosen, own.drawn(asked.random))
     of_sizes: tuple[Job, ...] = ()
     if asked.random_curve and jobs.curve:
         sizes = [size for budget in BUDGETS if (size := int(budget * run.circuit.of_edges))]
         settings = {"n": asked.random_curve, "seed": asked.seed, "sizes": sizes}
-        of_sizes = _sliced(jobs, RANDOM_CURVE, settings, {}, asked.random_curve * len(sizes))
+        of_sizes = judging.jobs(RANDOM_CURVE, settings, {}, own.drawn_of_sizes(asked.random_curve, sizes))
     node_curve: tuple[Job, ...] = ()
     if scores_components:
         nodes = {"nodes": keys_of(jobs.measure_nodes), "chosen_on": (jobs.choosing.key,)}
-        node_curve = _sliced(jobs, NODE_CURVE, {"position": config.position}, nodes, 20)
+        node_curve = judging.jobs(NODE_CURVE, {"position": config.position}, nodes, of_components(N_OF_CURVE))
     tested: tuple[Job, ...] = ()
     if asked.hypotheses and run.circuit.edges:
         settings = {"draws": asked.hypotheses, "most": _MOST_TESTED, "seed": asked.seed}
         # As many components at most, where circuits are made of these.
-        n_circuits = n_runs(run.circuit.n_edges, draws=asked.hypotheses, most=_MOST_TESTED)
-        tested = _sliced(jobs, HYPOTHESIS_RUNS, settings, chosen, n_circuits)
+        runs = own.for_hypotheses(draws=asked.hypotheses, most=_MOST_TESTED)
+        tested = judging.jobs(HYPOTHESIS_RUNS, settings, chosen, runs)
     stable = None
     if asked.resamples and run.circuit.edges:
         ranked = {
@@ -206,19 +195,24 @@ def judge_jobs(run: DiscoverRun, asked: EvaluateSettings) -> JudgeJobs:
         }
         of_scores = {name: jobs.choose.inputs[name] for name in ("prompts", "edges", "nodes")}
         stable = Job(STABILITY, ranked | {"resamples": asked.resamples, "seed": asked.seed}, of_scores | chosen)
-    return JudgeJobs(jobs, search, knockouts, random, of_sizes, tested, node_curve, stable)
+    of_run = Planned(jobs.curve, N_OF_CURVE)
+    return JudgeJobs(jobs, search, knockouts, random, of_sizes, tested, node_curve, stable, (*judging.planned, of_run))
 
 
 def _knockout_jobs(
-    run: DiscoverRun, jobs: Jobs, asked: EvaluateSettings, chosen: Mapping[str, tuple[str, ...]]
+    run: DiscoverRun, judging: _Judging, asked: EvaluateSettings, chosen: Mapping[str, tuple[str, ...]]
 ) -> tuple[Job | None, tuple[Job, ...]]:
     n = sum(node.component.is_node for node in run.circuit.nodes)
     if not asked.knockouts or not n:
         return None, ()
-    size = knockout_search(n, asked)
-    search = _sliced(jobs, SEARCH_KNOCKOUTS, {"search": asdict(size)}, chosen, size.n_search_runs(n))[0]
-    inputs = {**chosen, "search": (search.key,)}
-    return search, _sliced(jobs, KNOCKOUTS, {}, inputs, size.n_measured_runs(n))
+    size, own = knockout_search(n, asked), judging.circuit
+    search = judging.first(SEARCH_KNOCKOUTS, {"search": asdict(size)}, chosen, own.searched(size, n))
+    return search, judging.jobs(KNOCKOUTS, {}, {**chosen, "search": (search.key,)}, own.knocked_out(size, n))
+
+
+def has_no_edges(run: DiscoverRun) -> bool:
+    """Whether the model refuses edges, so that circuits are made of components."""
+    return not run.scores.measured.any()
 
 
 def knockout_search(n_components: int, asked: EvaluateSettings) -> KnockoutSearch:
@@ -230,22 +224,53 @@ def knockout_search(n_components: int, asked: EvaluateSettings) -> KnockoutSearc
     return replace(whole, components=_LEAST_USED, grows=False)
 
 
-def _sliced(
-    jobs: Jobs, stage: Stage, settings: Mapping[str, Any], inputs: Mapping[str, tuple[str, ...]], n_circuits: int
-) -> tuple[Job, ...]:
-    """One job per slice of the prompts that judge, on the same model, metric and ablation as the run."""
-    baseline = jobs.judged_baseline
-    sliced = []
-    for judged in jobs.judge:
-        start, stop = judged.settings["slice"]
-        sliced.append(
-            Job(
-                stage,
-                {**baseline.settings, **settings, "slice": [start, stop]},
-                {**baseline.inputs, **inputs},
-                baseline.locations,
-                after=baseline.after,
-                weight=CIRCUIT * n_circuits * (stop - start),
-            )
+class _Judging:
+    """Makes jobs on the prompts that judge a run, on the same model, metric and ablation, and notes which circuits they
+    run."""
+
+    def __init__(self, run: DiscoverRun, jobs: Jobs, store: Store) -> None:
+        self._baseline, self._judged, self.planned = jobs.judged_baseline, jobs.judge, list[Planned]()
+        self._runner = Runner.of(jobs.judging, self._baseline.locations["model"], store)
+        self.circuit = Judged(run.circuit, are_whole=has_no_edges(run))
+
+    def jobs(
+        self,
+        stage: Stage,
+        settings: Mapping[str, Any],
+        inputs: Mapping[str, tuple[str, ...]],
+        circuits: Sequence[Circuits],
+    ) -> tuple[Job, ...]:
+        """One job per slice of the prompts."""
+        made = tuple(self._job(stage, settings, inputs, circuits, job.settings["slice"]) for job in self._judged)
+        self.planned.append(Planned(made, n_runs(circuits)))
+        return made
+
+    def first(
+        self,
+        stage: Stage,
+        settings: Mapping[str, Any],
+        inputs: Mapping[str, tuple[str, ...]],
+        circuits: Sequence[Circuits],
+    ) -> Job:
+        """The job of the first slice alone."""
+        made = self._job(stage, settings, inputs, circuits, self._judged[0].settings["slice"])
+        self.planned.append(Planned((made,), n_runs(circuits)))
+        return made
+
+    def _job(
+        self,
+        stage: Stage,
+        settings: Mapping[str, Any],
+        inputs: Mapping[str, tuple[str, ...]],
+        circuits: Sequence[Circuits],
+        part: Sequence[int],
+    ) -> Job:
+        start, stop = part
+        return Job(
+            stage,
+            {**self._baseline.settings, **settings, "slice": [start, stop]},
+            {**self._baseline.inputs, **inputs},
+            self._baseline.locations,
+            after=self._baseline.after,
+            weight=self._runner.weight(start, stop, circuits),
         )
-    return tuple(sliced)

@@ -38,7 +38,7 @@ from pipelines.engine.job import Job
 from pipelines.engine.result_file import Result
 from pipelines.engine.store import Store
 from pipelines.evaluate.hypotheses import hypothesis_rows
-from pipelines.evaluate.plan import EvaluatePlan, JudgeJobs
+from pipelines.evaluate.plan import EvaluatePlan, JudgeJobs, has_no_edges
 from pipelines.evaluate.stages import knockout_values_from, knockouts_from
 from pipelines.reporting.report import Format, Report
 from pipelines.runs.caveats import of_choices
@@ -124,7 +124,7 @@ def _facts(run: DiscoverRun, baseline: Baseline) -> Row:
         "n_edges": graph.n_edges,
         "of_edges": graph.of_edges,
         "n_components": sum(node.component.is_node for node in graph.nodes),
-        "circuit_of": "components" if _has_no_edges(run) else "edges",
+        "circuit_of": "components" if has_no_edges(run) else "edges",
     }
 
 
@@ -302,11 +302,6 @@ def _auroc(run: DiscoverRun, known: KnownCircuit | None, reasons: dict[str, str]
         "heads": ranked("heads", lambda: of_nodes("head")),
         "match": match_heads(circuit, scores, known, position=position)._asdict(),
     }
-
-
-def _has_no_edges(run: DiscoverRun) -> bool:
-    """Whether the model refuses edges, so that circuits are made of components."""
-    return not run.scores.measured.any()
 
 
 def _read(store: Store, jobs: tuple[Job, ...]) -> tuple[Result, ...]:

@@ -3,15 +3,75 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from math import isnan
 from typing import NamedTuple
 
-from pipelines.engine.job import Job
-from pipelines.engine.progress import duration
-from pipelines.engine.store import Store
+import numpy as np
 
-# Cost of running one circuit on one prompt, in the unit of `Job.weight`.
-CIRCUIT = 0.4
+from circuits.model.sources import find_model
+from pipelines.costs.circuit_runs import Circuits, passes
+from pipelines.costs.shape import Shape
+from pipelines.costs.shape_of import shape_of_files
+from pipelines.engine.job import Job
+from pipelines.engine.result_file import Result
+from pipelines.engine.store import Store
+from pipelines.runs.codec import prompts_from
+
+# The clean and the ablated run, which circuits run beside.
+_RECORDED = 2
+# Where nothing is known of the prompts: how much of them comes after the first difference.
+_UNKNOWN = 0.5
+
+
+class Lengths(NamedTuple):
+    """Prompts by their tokens.
+
+    n_tokens  [prompt] of each
+    n_run     [prompt] of each, from the first on in which clean and corrupt differ
+    """
+
+    n_tokens: Sequence[int]
+    n_run: Sequence[int]
+
+    @property
+    def mean(self) -> float:
+        return float(np.mean(self.n_tokens))
+
+
+def lengths_from(prompts: Result) -> Lengths:
+    """The lengths of the prompts that a job made."""
+    every = prompts_from(prompts).prompts
+    # Answers of several tokens are run behind their prompt.
+    n_tokens = [prompt.n_positions for prompt in every]
+    starts = (min(prompt.first_difference, prompt.answer_position) for prompt in every)
+    return Lengths(n_tokens, [n - start for n, start in zip(n_tokens, starts, strict=True)])
+
+
+class Runner(NamedTuple):
+    """A model and the prompts that circuits are run on, as far as they are known.
+
+    shape    None where the model's files do not say it
+    lengths  of all prompts; None where they are not made yet
+    """
+
+    shape: Shape | None
+    lengths: Lengths | None
+
+    @classmethod
+    def of(cls, prompts: Job, model: str, store: Store) -> Runner:
+        """Those that a job makes, on the model at a location."""
+        lengths = lengths_from(store.read(prompts.key)) if store.has(prompts.key) else None
+        return cls(shape_of_files(find_model(model)), lengths)
+
+    def weight(self, first: int, stop: int, circuits: Sequence[Circuits], *, n_recorded: int = 1) -> float:
+        """Forward passes of one prompt that circuits take on prompts first .. stop-1.
+
+        n_recorded  how often the clean and the ablated run are made beside
+        """
+        of_circuits = passes(self.shape, circuits)
+        if self.lengths is None:
+            return (stop - first) * (n_recorded * _RECORDED + _UNKNOWN * of_circuits)
+        n_tokens, n_run = sum(self.lengths.n_tokens[first:stop]), sum(self.lengths.n_run[first:stop])
+        return (n_recorded * _RECORDED * n_tokens + n_run * of_circuits) / self.lengths.mean
 
 
 class Planned(NamedTuple):
@@ -21,52 +81,11 @@ class Planned(NamedTuple):
     n_circuits: int
 
 
-class CircuitRuns(NamedTuple):
-    """Jobs that run circuits on slices of some prompts.
-
-    store     what keeps their results
-    baseline  the job that ran the prompts clean and ablated, whose pace tells how long the others take
-    judged    the jobs of all slices of these prompts, each once
-    stages    the jobs
-    """
-
-    store: Store
-    baseline: Job
-    judged: Sequence[Job]
-    stages: Sequence[Planned]
+def how_many(store: Store, stages: Iterable[Planned]) -> int:
+    """How many circuits are still to be run."""
+    return sum(of.n_circuits for of in stages if any(not store.has(job.key) for job in of.jobs))
 
 
-def by_weight(jobs: Sequence[Job]) -> Planned:
-    """Jobs that weigh `CIRCUIT` for each circuit and prompt."""
-    return Planned(jobs, max((round(job.weight / (CIRCUIT * _n_prompts(job))) for job in jobs), default=0))
-
-
-def how_many(runs: Iterable[CircuitRuns]) -> str:
-    """How many circuits are run; empty for none."""
-    stages = [(of.store, stage) for of in runs for stage in of.stages]
-    n_circuits = sum(stage.n_circuits for store, stage in stages if _missing(store, stage))
+def outlook(n_circuits: int) -> str:
+    """What is said of so many circuits before they are run; nothing of none."""
     return f"about {n_circuits:,} circuits are run" if n_circuits else ""
-
-
-def how_many_and_long(runs: Iterable[CircuitRuns]) -> str:
-    """How many circuits are run, and what that takes by the pace of each task's own forward passes; empty for none.
-
-    For plans whose circuits are not forecast (`pipelines.forecast`), which would tell another time.
-    """
-    runs, seconds = list(runs), 0.0
-    for store, baseline, judged, stages in runs:
-        cost = store.cost(baseline.key)
-        # Of one prompt, of which the baseline took a clean and an ablated pass.
-        a_pass = float("nan") if cost is None else cost["seconds"] / (2 * sum(map(_n_prompts, judged)))
-        seconds += sum(job.weight * a_pass for stage in stages for job in _missing(store, stage))
-    said = how_many(runs)
-    return said if not said or isnan(seconds) else f"{said}, in about {duration(seconds)} on one processor"
-
-
-def _missing(store: Store, stage: Planned) -> list[Job]:
-    return [job for job in stage.jobs if not store.has(job.key)]
-
-
-def _n_prompts(job: Job) -> int:
-    start, stop = job.settings["slice"]
-    return stop - start

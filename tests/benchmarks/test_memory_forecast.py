@@ -31,7 +31,7 @@ from pipelines.costs.forecast import (
     without_number,
 )
 from pipelines.costs.shape_of import shape_of_files
-from tests.benchmarks.one_job import N_CIRCUITS
+from tests.benchmarks.one_job import JUDGING, N_CIRCUITS
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.benchmark
@@ -40,8 +40,11 @@ MODELS = os.environ.get("FORECAST_MODELS", "1M,20M,135M,500M").split(",")
 # Method, prompts, tokens, settings: those that a small model does in seconds, and what the largest does in minutes.
 _EDGES = {"edges": ["input->m3", "a0.h0->a3.h1<q>", "m2->logits"]}
 # Settings that tell two rows of a method apart.
-_SHOWN = {"tau", "kinds", "circuits"}
+_SHOWN = {"tau", "kinds", "circuits", "draws"}
 _CODES = {"trials": 2, "epochs": 20, "least_accuracy": 0}
+# Stages that judge a circuit of so many edges; of all, half of the passes that they take, or twice, may be forecast.
+_FEW, _MANY = {"edges_of_circuit": 60, "draws": 20}, {"edges_of_circuit": 300, "draws": 4}
+_FACTOR = 2
 _MOVERS = {"stages": ["movers: logits @END", "inhibition: movers.q @END"], "other_inputs": False}
 WORK: dict[str, list[tuple[str, int, int, dict[str, Any]]]] = {
     "1M": [
@@ -58,6 +61,7 @@ WORK: dict[str, list[tuple[str, int, int, dict[str, Any]]]] = {
         ("staged-path-patching", 16, 16, {}),
         ("head-coding", 16, 16, _CODES),
         ("code-pairs", 16, 16, _CODES),
+        *((stage, 16, 16, _FEW) for stage in JUDGING),
     ],
     "135M": [
         ("baseline", 64, 16, {}),
@@ -68,6 +72,7 @@ WORK: dict[str, list[tuple[str, int, int, dict[str, Any]]]] = {
         ("circuits", 16, 16, {}),
         ("acdc", 4, 16, {"tau": 100}),
         ("staged-path-patching", 4, 16, _MOVERS),
+        *((stage, 8, 16, _MANY) for stage in JUDGING),
     ],
     "500M": [
         ("baseline", 16, 16, {}),
@@ -98,6 +103,7 @@ WORK["20M"] = [
     ("acdc", 8, 8, {"tau": 0.01}),
     ("staged-path-patching", 16, 16, {}),
     ("head-coding", 16, 16, _CODES),
+    *((stage, 16, 16, _FEW) for stage in JUDGING),
 ]
 
 
@@ -139,7 +145,7 @@ def _job_bytes(asked: Asked, method: str, settings: dict[str, Any]) -> float:
     if method not in METHODS:
         n_circuits = settings.get("circuits", N_CIRCUITS)
         rule = STAGES_FORECAST.get(method) or (lambda asked, _: circuits(asked, {}, n_circuits=n_circuits))
-        return peak(rule, asked, {}).n_bytes
+        return peak(rule, asked, {"n": settings.get("draws"), "draws": settings.get("draws")}).n_bytes
     made = METHODS[method](**settings)
     if (rule := METHODS_FORECAST.get(method)) is not None:
         return peak(rule, asked, dataclasses.asdict(made)).n_bytes
@@ -184,4 +190,8 @@ def test_the_forecast_is_within_a_quarter_of_what_a_process_holds(name: str, tmp
         )
         sys.stdout.write(f"\n| {' | '.join(cells)} |\n")
         missed += [cells] if abs(ratio - 1) > 0.25 else []
+        if (of_passes := measured.get("forecast_passes")) is not None:
+            took = measured["passes"]
+            sys.stdout.write(f"\n| {name}, {method} | {took:.0f} passes | {of_passes:.0f} | {of_passes / took:.2f} |\n")
+            missed += [(method, took, of_passes)] if not took / _FACTOR <= of_passes <= took * _FACTOR else []
     assert not missed

@@ -45,9 +45,14 @@ class HypothesisRuns:
         return float(max(np.abs(self.model).max(initial=0), np.abs(self.circuit).max(initial=0)))
 
 
+def n_removed(n_parts: int, most: int) -> int:
+    """How many circuits are run that lack a part of the circuit."""
+    return min(n_parts, most)
+
+
 def n_runs(n_parts: int, *, draws: int, most: int) -> int:
     """About how many circuits are run."""
-    return 2 + min(n_parts, most) + 4 * draws
+    return 2 + n_removed(n_parts, most) + 4 * draws
 
 
 def hypothesis_runs(

@@ -7,7 +7,8 @@ import pytest
 from pipelines import compare, discover
 from pipelines.compare.plan import ComparePlan, plan
 from pipelines.compare.settings import CompareSettings
-from pipelines.compare.weights import Circuits, Lengths, circuits_on, weight_on
+from pipelines.compare.weights import circuits_on
+from pipelines.costs.circuit_runs import Circuits
 from pipelines.engine.execution import Execution
 
 
@@ -49,17 +50,8 @@ def test_circuits_are_counted_by_their_sizes():
     assert on_first.n_runs == 15 + 2 * 11
 
 
-def test_a_weight_is_of_the_tokens_that_are_run():
-    one = Circuits([1.0], [])
-    recorded = weight_on(0, 2, Circuits([], []), Lengths([10, 10], [5, 1]))
-    assert recorded == 2 * 4
-    assert weight_on(0, 2, one, Lengths([10, 10], [5, 1])) == pytest.approx(recorded + 0.6 * 2.9)
-    assert weight_on(0, 1, one, Lengths([10, 10], [5, 1])) == pytest.approx(4 + 0.5 * 2.9)
-    # Half of the prompts, where these are not made yet.
-    assert weight_on(0, 1, one, None) == pytest.approx(4 + 0.5 * 2.9)
-
-
-def test_circuits_of_few_edges_take_less_and_none_takes_nothing():
-    lengths = Lengths([10], [10])
-    passes = [weight_on(0, 1, Circuits([share], []), lengths) - 4 for share in (0.0, 1e-9, 0.001, 0.1, 1.0)]
-    assert passes == pytest.approx([0.4, 0.4, 0.8, 2.2, 2.9])
+def test_circuits_are_those_that_are_run_once_and_those_that_are_run_twice():
+    on_first = circuits_on(0, [0.1, 0.2], [], draws=1)
+    assert sum(alike.n for alike in on_first.circuits) == on_first.n_runs
+    assert Circuits(1, 0.2) in on_first.circuits
+    assert Circuits(2, 0.2) in on_first.circuits

@@ -18,6 +18,7 @@ from circuits.metrics import METRICS
 from circuits.model.batches import batches
 from circuits.model.load import load_model
 from circuits.model.sources import find_model
+from pipelines.compare.stages import TRANSFER
 from pipelines.costs.forecast import (
     METHODS_FORECAST,
     SCORES_FORECAST,
@@ -34,6 +35,14 @@ from pipelines.costs.shape import SHAPES, Shape
 from pipelines.costs.shape_of import shape_of, shape_of_files
 from pipelines.discover.plan import all_jobs as discover_jobs
 from pipelines.discover.settings import DiscoverSettings
+from pipelines.evaluate.stages import (
+    HYPOTHESIS_RUNS,
+    KNOCKOUTS,
+    NODE_CURVE,
+    RANDOM_CIRCUITS,
+    RANDOM_CURVE,
+    SEARCH_KNOCKOUTS,
+)
 from pipelines.trace.plan import trace_jobs
 from pipelines.trace.settings import TraceSettings
 from tests.conftest import random_prompts
@@ -45,7 +54,15 @@ RULES = {**METHODS_FORECAST, **STAGES_FORECAST}
 
 
 # Autoencoders are trained on as many prompts as they are given, whatever room there is, and scores are drawn for all.
-IN_BATCHES = [name for name in RULES if name not in ("autoencoders", "codes", "random")]
+IN_BATCHES = [name for name in RULES if name not in ("autoencoders", "codes", "random", "circuit-file")]
+
+
+# Of stages that draw circuits.
+DRAWS: dict[str, dict[str, Any]] = {
+    "random-circuits": {"n": 20},
+    "random-curve": {"n": 3, "sizes": [4, 40]},
+    "hypothesis-runs": {"draws": 30, "most": 50},
+}
 
 
 def settings_of(name: str) -> dict[str, Any]:
@@ -53,6 +70,8 @@ def settings_of(name: str) -> dict[str, Any]:
         return {"coding": dataclasses.asdict(HeadCoding().coding), "trials": [0, 2]}
     if name.startswith("staged-paths"):
         return {"lines": StagedPathPatching().stages, "between": True, "freeze_mlps": False}
+    if name in DRAWS:
+        return DRAWS[name]
     name = "causal-tracing" if name.startswith("trace") else name
     return dataclasses.asdict(METHODS[name]()) if name in METHODS else {}
 
@@ -220,16 +239,17 @@ IN_STAGES = {
     "head-coding": ("features", "autoencoders", "codes"),
     "code-pairs": ("features", "autoencoders", "codes"),
     "staged-path-patching": ("staged-paths", "staged-paths-others"),
+    "circuit-file": ("circuit-file",),
 }
 # Their runs have jobs of every stage of a run.
 RUN_ALL_STAGES = ("eap-ig", "head-coding", "staged-path-patching")
-# It reads a file, which no formula tells the size of.
-NOT_FORECAST = {"circuit-file"}
+# Commands that judge and compare circuits run these.
+RUN_CIRCUITS = (SEARCH_KNOCKOUTS, KNOCKOUTS, RANDOM_CIRCUITS, RANDOM_CURVE, NODE_CURVE, HYPOTHESIS_RUNS, TRANSFER)
 
 
 def test_every_method_is_forecast_or_named_here():
     assert set(METHODS_FORECAST).isdisjoint(IN_STAGES)
-    assert set(METHODS_FORECAST) | set(IN_STAGES) | NOT_FORECAST == set(METHODS)
+    assert set(METHODS_FORECAST) | set(IN_STAGES) == set(METHODS)
     for name, stages in IN_STAGES.items():
         made = METHODS[name](**({"epochs": 1} if "codes" in stages else {}))
         assert {without_number(stage.name) for stage in made.score_stages()} - {"staged-paths-found"} == set(stages)
@@ -242,7 +262,8 @@ def test_every_stage_that_is_forecast_is_one_of_jobs_that_run_a_model():
         config = DiscoverSettings(task="ioi", method=name, ablation="mean", curve=True, minimal=name == "eap-ig")
         jobs += discover_jobs(config).all
     jobs += trace_jobs(TraceSettings(task="scene-objects", model="reference-vlm", draw_images=1)).all
-    assert set(STAGES_FORECAST) <= {without_number(job.stage.name) for job in jobs if "model" in job.locations}
+    planned = {without_number(job.stage.name) for job in jobs if "model" in job.locations}
+    assert set(STAGES_FORECAST) <= planned | {stage.name for stage in RUN_CIRCUITS} | set(IN_STAGES["circuit-file"])
 
 
 def test_every_method_whose_scores_come_from_stages_has_a_rule_for_them():
@@ -272,6 +293,26 @@ def test_a_stage_of_paths_needs_what_path_patching_there_does():
         stage = how | {"lines": lines[:n]}
         assert peak(RULES["staged-paths"], asked, stage) == peak(RULES["path-patching"], asked, alike)
         assert peak(RULES["staged-paths-others"], asked, stage) == peak(RULES["path-patching"], asked, values)
+
+
+def test_circuits_that_judge_hold_what_is_drawn_and_what_is_resumed():
+    """2 prompts of 4 tokens: both runs; a circuit of 4 writers of 5 numbers, and four of which it may be resumed."""
+    asked = Asked(ONE, 2, 4, "float32", GPU)
+    runs, of_one = 2 * 8 * 33 * 4, 4 * 8 * 5 * 4
+    for n in (1, 3):
+        assert peak(RULES["random-circuits"], asked, {"n": n}).n_bytes == pytest.approx(runs + n * 2.35 * of_one)
+    assert peak(RULES["random-curve"], asked, {"n": 3, "sizes": [1, 2]}) == peak(
+        RULES["random-circuits"], asked, {"n": 6}
+    )
+    for stage in ("search-knockouts", "knockouts"):
+        assert peak(RULES[stage], asked, {}).n_bytes == pytest.approx(runs + (4 + 2.35) * of_one)
+    tested = peak(RULES["hypothesis-runs"], asked, {"draws": 2, "most": 50}).n_bytes
+    assert tested == pytest.approx(runs + (4 + 8 * 2.35) * of_one)
+
+
+def test_a_circuit_in_a_file_may_have_all_edges():
+    few, many = (peak(RULES["circuit-file"], Asked(ONE, n, 4, "float32", GPU), {}).n_bytes for n in (1, 100))
+    assert few == many == 900 * ONE.wiring.n_edges
 
 
 @pytest.mark.parametrize("stage", STAGES_WORK)

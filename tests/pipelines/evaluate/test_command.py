@@ -147,11 +147,8 @@ def test_how_many_circuits_are_planned_is_said_before_they_are_run(circuits: Com
     looking_up, first, *_ = circuits("evaluate", run, *SMALL).stderr.splitlines()
     assert looking_up == "evaluate: looking up what is stored in runs"
     assert first.startswith(f"{run}: computing ")
-    assert f"; about {n_searched + 2 * 6 + 4 * 6 + 4 + 20} circuits are run, in about " in first
-    assert first.endswith(" s on one processor")
+    assert first.endswith(f"; about {n_searched + 2 * 6 + 4 * 6 + 4 + 20} circuits are run")
     assert "circuits are run" not in circuits("evaluate", run, *SMALL).stderr
-    for path in Path("runs").glob("jobs/*/*.cost.json"):
-        path.unlink()
     _, first, *_ = circuits("evaluate", run, *SMALL[2:], "--random", "7").stderr.splitlines()
     assert first.endswith("; about 7 circuits are run")
 
@@ -237,7 +234,7 @@ def test_component_methods_are_judged_by_components_and_pay_for_themselves_only(
         ("auroc_edges", "the method scores components")
     }
     run = open_run(name)
-    jobs = judge_jobs(run, EvaluateSettings(runs=(run,)))
+    jobs = judge_jobs(run, EvaluateSettings(runs=(run,)), Store("runs"))
     store = Store("runs")
     work = sum((store.cost(job.key) or {})["multiply_adds"] for job in jobs.run.measure_nodes)
     one_pass = store.read(jobs.run.baseline.key).meta["forward_multiply_adds"]
@@ -284,7 +281,7 @@ def test_a_run_is_judged_under_its_own_ablation_with_means_over_all_its_prompts(
 ):
     run = open_run(new_run(computed, tiny, "--edges", "9999", "--ablation", name))
     evaluate(run, **FEW)
-    store, jobs = Store("runs"), judge_jobs(run, EvaluateSettings(runs=(run,), **FEW))
+    store, jobs = Store("runs"), judge_jobs(run, EvaluateSettings(runs=(run,), **FEW), Store("runs"))
     without_one = np.concatenate([store.read(job.key).arrays["telling"][:, 0, 1] for job in jobs.knockouts], axis=-1)
     model, prompts = load_model(str(tiny.model)), read_prompts(tiny.prompts)
     singles = ~np.eye(len(model.wiring.writers), dtype=bool)[1:]
@@ -300,7 +297,7 @@ def test_edges_chosen_by_components_are_resampled_as_components(computed: Comman
     name = new_run(computed, tiny, "--nodes", "3")
     evaluate(name, **FEW)
     run = open_run(name)
-    jobs = judge_jobs(run, EvaluateSettings(runs=(run,), **FEW))
+    jobs = judge_jobs(run, EvaluateSettings(runs=(run,), **FEW), Store("runs"))
     assert jobs.stability is not None
     mask = np.zeros(run.circuit.wiring.n_edges, dtype=bool)
     mask[[run.circuit.wiring.edge_index(item.edge) for item in run.circuit.edges]] = True

@@ -1,0 +1,71 @@
+"""What running circuits takes, by hand, by its laws, and against what real runs multiply."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from circuits.arrays import Bools
+from circuits.components import Edge
+from circuits.evaluation.faithfulness import circuit_values
+from circuits.masks import pruned
+from circuits.metrics import METRICS
+from circuits.model.load import load_model
+from circuits.model.multiply_adds import counted
+from pipelines.costs.circuit_runs import Circuits, Parts, parts_drawn, parts_of, passes, passes_of_one
+from pipelines.costs.shape import GPT2_SMALL, SHAPES, Shape
+from pipelines.costs.shape_of import shape_of
+from tests.conftest import random_prompts
+
+ONE = Shape("one", 1, 2, 1, 3, 5, 7, 11, mlp_products=3)
+
+
+def test_what_is_run_of_a_circuit_is_counted():
+    edges = map(Edge.parse, ["input->a0.h0<q>", "input->a0.h0<v>", "input->m0", "a0.h0->m0", "m0->logits"])
+    assert parts_of(edges) == Parts(n_ports=2, n_heads=1, n_mlps=1, n_writers=3)
+
+
+def test_a_circuit_of_all_edges_can_be_counted_by_hand():
+    """4 ports of 5 x 3, 2 heads of 3 x 5, an MLP of 3 x 5 x 7; 6 readers of half of 4 writers, of 5 numbers, with 120
+    for each of these."""
+    assert parts_drawn(ONE, 1) == Parts(4, 2, 1, 4)
+    work = (4 + 2) * 15 + 105 + 6 * 2 * 5 + 6 * 5 * 120
+    assert passes_of_one(ONE, parts_drawn(ONE, 1)) == pytest.approx(work / ONE.per_layer)
+
+
+@pytest.mark.parametrize("shape", SHAPES[:4], ids=lambda shape: shape.name)
+def test_circuits_of_more_edges_take_longer_and_all_edges_more_than_a_pass(shape: Shape):
+    of_share = [passes(shape, [Circuits(1, share)]) for share in (0, 1e-6, 1e-4, 1e-3, 0.01, 0.1, 1)]
+    assert of_share == sorted(of_share)
+    assert of_share[0] < 0.05
+    assert of_share[-1] > 1
+
+
+def test_what_is_resumed_takes_half_and_a_gradient_three_times():
+    (of_one,) = {passes(GPT2_SMALL, [Circuits(1, 0.1)])}
+    assert passes(GPT2_SMALL, [Circuits(4, 0.1, resumed=True)]) == pytest.approx(2 * of_one)
+    assert passes(GPT2_SMALL, [Circuits(2, 0.1, gradients=True)]) == pytest.approx(6 * of_one)
+    assert Circuits(2, gradients=True).n_runs == 6
+    assert passes(GPT2_SMALL, [Circuits(1, are_whole=True)]) == 1
+    assert passes(None, [Circuits(2, 0.1), Circuits(3, are_whole=True)]) == 5
+
+
+@pytest.mark.parametrize("share", [0.1, 0.4])
+def test_circuits_multiply_about_what_is_counted(share: float):
+    """Products with weights alone, of what no circuit runs in the last layers but at the answers."""
+    model = load_model("reference")
+    shape, prompts = shape_of(model), random_prompts(8, 20)
+    (drawn,) = pruned(model.wiring, np.random.default_rng(0).random((1, model.wiring.n_edges)) < share)
+
+    def multiplied(circuit: Bools) -> int:
+        with counted() as work:
+            circuit_values(model, prompts, circuit[None], metric=METRICS["logit-difference"])
+        return work.multiply_adds
+
+    multiplied(drawn)  # what is known of prompts of a length is made once
+    of_one = (multiplied(drawn) - multiplied(np.zeros_like(drawn))) / prompts.n_tokens
+    parts = parts_of(model.wiring.edges[number] for number in np.flatnonzero(drawn))
+    products = (parts.n_ports + parts.n_heads) * shape.d_model * shape.d_head + parts.n_mlps * shape.in_mlp
+    assert 0.5 * products < of_one < 1.1 * products
+    for expected, found in zip(parts_drawn(shape, drawn.mean()), parts, strict=True):
+        assert expected == pytest.approx(found, rel=0.35, abs=4)
