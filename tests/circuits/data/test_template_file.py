@@ -65,7 +65,10 @@ def test_an_answer_may_be_a_word_or_its_other_kind() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"template": "x"}, "no key of a template 'template'. Known: answers, comment, corrupt, halves, leave_out, templates"),
+        (
+            {"template": "x"},
+            "no key of a template 'template'. Known: answers, comment, corrupt, halves, leave_out",
+        ),
         ({"task": "ioi"}, "Is it a settings file? Give it with --config."),
         ({"templates": "The {nuon:S}"}, "no list of words or slot 'nuon'. Known: noun. Did you mean 'noun'?"),
         ({"templates": "The {noun.dual:S} {noun:A}"}, "no kind of the words 'noun' 'dual'. Known: plural, singular."),

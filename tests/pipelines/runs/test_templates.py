@@ -96,7 +96,7 @@ def test_halves_that_are_held_apart_choose_and_judge_with_words_of_their_own(cir
     template.write_text(f"{TEMPLATE}halves: apart\n")
     asked = ("discover", template, "--method", "eap", "--edges", "20", "--prompts", "12", "--json")
     for more in ((), ("--solved",)):
-        made = circuits(*asked, *more).json
+        made = circuits(*asked, "--judge-on", "held-out", *more).json
         assert not any("every word in a slot" in warning for warning in made["warnings"])
         prompts = open_run(made["run"]).prompts
         names = [{text for prompt in half for text in prompt.answers} for half in (prompts[:6], prompts[6:])]
