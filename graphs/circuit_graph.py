@@ -16,7 +16,7 @@ import numpy as np
 
 from circuits.arrays import Bools, Floats
 from circuits.cached import cached_property
-from circuits.components import Component, Edge, Wiring
+from circuits.components import INPUT, LOGITS, Component, Edge, Wiring
 from circuits.intervals import Interval, t_interval
 from circuits.numbers import number_text
 from circuits.scores import NOT_RECORDED, ComponentScores, EdgeScores, Provenance, sample_of
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 # Names of selections that are no rule: edges listed by hand, and those that an elimination left.
 GIVEN, MINIMAL = "given", "minimal"
+# What nodes are called where they are counted.
+_NOUNS = {"head": "head", "kv": "key-value head", "attention": "attention output", "mlp": "MLP"}
 
 
 @dataclass(frozen=True)
@@ -365,14 +367,14 @@ class CircuitGraph(Drawable):
         """What a node's or an edge's score is (`circuits.scores.ScoresAre`), such as `estimated`; None without one.
 
         Of a circuit of components, these were scored by one method, and the edges between them by another. Of a circuit
-        of edges, that of a node is `estimated, summed over outgoing edges`.
+        of edges, that of a node is `estimated, summed over all outgoing edges`.
         """
         if item.score is None:
             return None
         source = self.source_of(item)
         are = (None if source is None else source.scores_are) or NOT_RECORDED
         if isinstance(item, CircuitNode) and item.sums and not self.scores_components:
-            return f"{are}, summed over {item.sums[0].name} edges"
+            return f"{are}, summed over all {item.sums[0].name} edges"
         return are
 
     @property
@@ -414,7 +416,8 @@ class CircuitGraph(Drawable):
         Nodes carry kind, layer, index, score, low, high, score_is, role, and where they have any labels, group and the
         sums of their edges (`graphs.node_sums.SUMS`); edges carry kind="edge", port, score, low, high, score_is.
         A key-value head leads on to the heads it serves through edges of kind="group" without scores, so that
-        every path in the graph is one along which values can flow.
+        every path in the graph is one along which values can flow. They are no edges of the circuit: `n_edges` of the
+        graph counts those without them, and `n_group_edges` them.
 
         >>> import networkx as nx
         >>> from circuits import Edge, Wiring
@@ -426,7 +429,7 @@ class CircuitGraph(Drawable):
         """
         import networkx
 
-        network = networkx.MultiDiGraph()
+        network = networkx.MultiDiGraph(n_edges=self.n_edges, n_group_edges=len(self.group_edges))
         for node in self.nodes:
             part = node.component
             identity = {"kind": part.kind, "layer": part.layer, "index": part.index}
@@ -466,6 +469,17 @@ class CircuitGraph(Drawable):
                 raise ValueError(
                     f"{name} is {value}: circuits hold finite numbers, and None for what was not measured."
                 )
+
+
+def nodes_in_words(components: Iterable[Component]) -> str:
+    """How many nodes there are of which kind: `8 heads, 2 key-value heads, 1 MLP, input and logits`.
+
+    Nodes are all that edges join, so these are counted wherever nodes are; what counts heads and MLPs alone says that.
+    """
+    counts = Counter(component.kind for component in components)
+    told = [f"{n:,} {noun}{'' if n == 1 else 's'}" for kind, noun in _NOUNS.items() if (n := counts[kind])]
+    ends = [end.kind for end in (INPUT, LOGITS) if counts[end.kind]]
+    return ", ".join([*told, " and ".join(ends)] if ends else told)
 
 
 def components_of(edges: Iterable[Edge]) -> list[Component]:

@@ -12,6 +12,8 @@ answers        a text, or several, as they follow the prompt, in which `{S}` is 
                word in another kind; or {slot: {kind: texts}}, by the kind of a slot's word
 wrong_answers  the same; left out, the answers of the corrupt prompt that the clean one does not have
 leave_out      `unequal`, `several tokens`: words to leave out for a model instead of refusing them
+halves         `apart`: the half of the prompts that chooses a circuit and the one that judges it have no word in common
+               in the slots that decide the answer, nor in others of which there are enough
 
 `circuits.tasks.from_template` draws prompts of it for a tokenizer.
 """
@@ -30,6 +32,7 @@ from circuits.data.templates import (
     ANOTHER_KIND,
     ANOTHER_WORD,
     BOTH,
+    HALVES,
     LEAVE_OUT,
     RULES,
     Answers,
@@ -44,7 +47,7 @@ from circuits.files import read_bytes, unreadable
 from circuits.lookup import lookup, unknown
 from circuits.yaml_text import parse_yaml
 
-_NEEDED, _OPTIONAL = ("templates", "words", "corrupt", "answers"), ("wrong_answers", "leave_out", "comment")
+_NEEDED, _OPTIONAL = ("templates", "words", "corrupt", "answers"), ("wrong_answers", "leave_out", "halves", "comment")
 _NAME = re.compile(r"[A-Za-z]\w*")
 
 
@@ -95,11 +98,14 @@ def template_from(content: Any, *, name: str) -> Template:
     leave_out = content.get("leave_out")
     if leave_out is not None and leave_out not in LEAVE_OUT:
         faults.add(unknown(leave_out, LEAVE_OUT, "value of 'leave_out'"))
+    halves = content.get("halves")
+    if halves is not None and halves not in HALVES:
+        faults.add(unknown(halves, HALVES, "value of 'halves'"))
     faults.raise_any()
     assert corrupt is not None
     assert answers is not None
     words = {name: words for name, words in lists.words.items() if words is not None}
-    return Template(name, slots.sentences, words, corrupt, answers, wrong, leave_out)
+    return Template(name, slots.sentences, words, corrupt, answers, wrong, leave_out, halves)
 
 
 class _Lists(NamedTuple):

@@ -16,6 +16,8 @@ ANOTHER_WORD, ANOTHER_KIND, BOTH = "another word", "another kind", "another word
 UNEQUAL, SEVERAL_TOKENS = "unequal", "several tokens"
 RULES = (ANOTHER_WORD, ANOTHER_KIND, BOTH)
 LEAVE_OUT = (UNEQUAL, SEVERAL_TOKENS)
+APART = "apart"
+HALVES = (APART,)
 
 
 class Word(NamedTuple):
@@ -64,6 +66,8 @@ class Template(NamedTuple):
     corrupt        slot -> one of the rules, or a slot
     wrong_answers  None: the answers of the corrupt prompt
     leave_out      which words a model is spared; None: they are refused
+    halves         `apart`: the first half of the prompts and the second have no word in common in the slots that
+                   decide the answer; None: both are drawn from all words
     """
 
     name: str
@@ -73,6 +77,20 @@ class Template(NamedTuple):
     answers: Answers
     wrong_answers: Answers | None
     leave_out: str | None
+    halves: str | None = None
+
+    @property
+    def key_lists(self) -> set[str]:
+        """The lists of words that decide the answer: of slots that differ in the corrupt prompt, or that stand in
+        answers."""
+        asked = [self.answers, *(() if self.wrong_answers is None else (self.wrong_answers,))]
+        texts = [text for one in asked for text in (*one.texts, *(text for of in one.by_kind.values() for text in of))]
+        slots = {
+            *self.corrupt,
+            *(one.slot for one in asked),
+            *(name for text in texts for _, name, _ in fields_of(text)),
+        }
+        return {slot.words for sentence in self.sentences for name, slot in sentence.slots.items() if name in slots}
 
     def in_kind(self, slot: Slot, word: Word, kind: str) -> Word | None:
         """The same word in another kind."""

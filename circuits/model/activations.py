@@ -45,6 +45,10 @@ class Activations(Mapping[str, Floats]):
     lengths  [prompt] how many tokens each has
     prompts  the prompts, in the order of the arrays
 
+    Positions count the tokens of each prompt from its first, 0. Shorter prompts are filled up behind their last token:
+    of prompt n, `[n, : lengths[n]]` are its tokens and the rest is NaN, of patterns along both axes. `[:, -1]` is no
+    last token then; `at` finds the token of a role in each prompt.
+
     >>> from circuits import TASKS, activations, load_model
     >>> model = load_model("reference")
     >>> prompts = TASKS["ioi"]().build(model.tokenizer, n=8)
@@ -53,6 +57,9 @@ class Activations(Mapping[str, Floats]):
     ((8, 18, 32), (8, 18, 128))
     >>> found.at("END")["a3.h3"].shape  # of each prompt at the token where its answer is read
     (8, 32)
+    >>> import numpy as np
+    >>> found.lengths.tolist()[:3], int(np.isnan(found["r4"][:, :, 0]).sum(axis=1)[0])
+    ([14, 16, 14], 4)
     """
 
     arrays: Mapping[str, Floats]
@@ -96,7 +103,9 @@ def activations(
             `a3.h1` (z), `a3.q1`, `a3.k1`, `a3.v1` and the attention pattern `a3.p1`
     side    `clean` or `corrupt` prompts
 
-    Arrays are [prompt, position, ...] in float32. Cost: one forward pass, and memory of what is asked for. Raises a
+    Arrays are [prompt, position, ...] in float32, as long as the longest prompt; behind the last token of a shorter one
+    they hold NaN (`Activations`). No token is padding: prompts of one length run together, and each gives what it gives
+    alone. Cost: one forward pass, and memory of what is asked for. Raises a
     ValueError for points that the model does not have, and for prompts that it cannot take.
 
     >>> from circuits import TASKS, activations, load_model

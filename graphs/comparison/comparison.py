@@ -31,7 +31,7 @@ class Comparison(Drawable):
     ... )
     >>> found = compare(first, second)
     >>> found, found.labels
-    (<Comparison of A and B: 1 head, 1 node, 1 edge shared>, ('A', 'B'))
+    (<Comparison of A and B: 1 head, 0 MLPs, 1 edge shared>, ('A', 'B'))
     >>> found.node_membership()["m1"], found.edge_membership()["a0.h0->logits"]
     ('only_b', 'only_a')
     >>> found.to_frame()[["name", "membership"]].values.tolist()[:2]
@@ -47,6 +47,9 @@ class Comparison(Drawable):
 
     def __repr__(self) -> str:
         counts = {level: overlap.n_shared for level, overlap in self.reuse.levels.items()}
+        # Nodes are the heads and the MLPs.
+        counts = {"MLPs" if level == "nodes" else level: n for level, n in counts.items()}
+        counts["MLPs"] -= counts["heads"]
         shared = ", ".join(f"{n} {level.removesuffix('s') if n == 1 else level}" for level, n in counts.items())
         return f"<Comparison of {self.labels[0]} and {self.labels[1]}: {shared} shared>"
 

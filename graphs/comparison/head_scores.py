@@ -83,4 +83,4 @@ def _sums(scores: EdgeScores) -> PartScores:
     n_writers, (source, _) = len(scores.wiring.writers), endpoints(scores.wiring)
     values = np.bincount(source, weights=scores.means, minlength=n_writers)
     measured = np.bincount(source, weights=scores.measured, minlength=n_writers) > 0
-    return PartScores(values.astype(float), measured, f"signed sums of outgoing edges ({scores.provenance.method})")
+    return PartScores(values.astype(float), measured, f"signed sums of all outgoing edges ({scores.provenance.method})")

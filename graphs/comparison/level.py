@@ -28,6 +28,17 @@ class Signed(NamedTuple):
     are: tuple[str, str]
 
 
+def level_in_words(name: str, *, joins_heads: bool = False) -> str:
+    """What a level is called for people; `joins_heads` where a layer's heads are one part.
+
+    >>> from graphs.comparison.level import level_in_words
+    >>> level_in_words("edges"), level_in_words("nodes"), level_in_words("heads", joins_heads=True)
+    ('edges', 'heads and MLPs', 'attention')
+    """
+    heads = "attention" if joins_heads else "heads"
+    return {"heads": heads, "nodes": f"{heads} and MLPs"}.get(name, name)
+
+
 @dataclass(frozen=True, eq=False)
 class Level:
     """Two sets of the same things.

@@ -156,7 +156,7 @@ def _sum_rows(
         ends = [np.nan if end is None else end for end in ((own[0].score, own[0].low, own[0].high) if own else ())]
         numbers = _numbers(bool(own), *(ends or [np.nan] * 3))
         are, method = _origin(bool(own), provenance)
-        said = f"{are}, summed over {own[0].name} edges" if own else are
+        said = f"{are}, summed over all {own[0].name} edges" if own else are
         where = _ends_of(part)
         yield str(part), part.kind, *numbers, said, method, part in in_circuit, *where, *_of_sums(own)
 

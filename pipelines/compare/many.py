@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from circuits.arrays import Floats
+from circuits.arrays import Bools, Floats
+from circuits.components import Component
 from circuits.evaluation.faithfulness import Baseline
 from circuits.evaluation.transfer import Member
 from circuits.intervals import Interval, bootstrap
-from graphs.circuit_graph import CircuitGraph
+from graphs.circuit_graph import CircuitGraph, nodes_in_words
 from graphs.comparison.clusters import TaskTree, task_tree
 from graphs.comparison.combined import consensus_of, core_of, union_of
 from graphs.comparison.diff_of_many import DiffOfMany, PartsDiff, diff_of_many
@@ -69,7 +70,10 @@ def of_many(plan: ComparePlan, labels: Sequence[str], transfer: Mapping[str, Any
     matrices = _matrices(diff, transfer, labels)
     trees, no_trees = _trees(matrices, labels)
     rows: Row = {
-        "diff": {kind: _diff_row(getattr(diff, kind), labels) for kind in ("nodes", "edges")},
+        "diff": {
+            "nodes": _diff_row(diff.nodes, labels) | {"kinds": nodes_in_words(map(Component.parse, diff.nodes.names))},
+            "edges": _diff_row(diff.edges, labels),
+        },
         "combined": [
             {"circuit": name, "n_edges": graph.n_edges, "n_nodes": len(graph.nodes)} for name, graph in combined.items()
         ],
@@ -105,7 +109,9 @@ def _diff_row(parts: PartsDiff, labels: Sequence[str]) -> Row:
 def _matrices(diff: DiffOfMany, transfer: Mapping[str, Any] | None, labels: Sequence[str]) -> dict[str, Floats]:
     """Numbers of every pair of runs [run, run]; NaN where there is none."""
     n, place = len(labels), {label: number for number, label in enumerate(labels)}
-    matrices = {f"{kind}_iou": _iou(getattr(diff, kind)) for kind in ("nodes", "edges")}
+    # Input, logits and key-value heads are no parts that circuits share or not, as in overlaps of two.
+    are_parts = [part.is_node or part.is_sublayer for part in map(Component.parse, diff.nodes.names)]
+    matrices = {"nodes_iou": _iou(diff.nodes.holds[are_parts]), "edges_iou": _iou(diff.edges.holds)}
     for name in ("rescored", "flipped"):
         counts = np.full((n, n), np.nan)
         for a, b in diff.edges.compared:
@@ -124,9 +130,10 @@ def _matrices(diff: DiffOfMany, transfer: Mapping[str, Any] | None, labels: Sequ
     return matrices
 
 
-def _iou(parts: PartsDiff) -> Floats:
-    """Intersection over union of every pair of circuits; NaN of two empty ones."""
-    holds = parts.holds.astype(np.float64)
+def _iou(parts: Bools) -> Floats:
+    """Intersection over union of every pair of circuits, of which `parts` [part, circuit] says what they hold; NaN of
+    two empty ones."""
+    holds = parts.astype(np.float64)
     shared, sizes = holds.T @ holds, holds.sum(axis=0)
     either = sizes[:, None] + sizes - shared
     return np.where(either > 0, shared / np.maximum(either, 1), np.nan)

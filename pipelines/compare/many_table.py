@@ -12,7 +12,6 @@ from pipelines.reporting.p_values import p_shown
 from pipelines.reporting.tables import brackets, print_line
 
 _LISTED = 8
-_KINDS = {"nodes": "nodes, with input and logits", "edges": "edges"}
 
 
 def print_many(many: OfMany) -> None:
@@ -31,7 +30,9 @@ def membership_text(kind: str, row: Mapping[str, Any]) -> str:
     """How many nodes or edges are in all circuits, in several, and in one alone."""
     only = ", ".join(f"{n:,} only in {name}" for name, n in row["n_only_in"].items())
     several = f", {row['n_in_some']:,} in several" if len(row["n_only_in"]) > 2 else ""
-    return f"{_KINDS[kind]}: {len(row['shared']):,} of {row['n']:,} in all circuits{several}, {only}"
+    # Results of earlier versions do not say of which kinds nodes are.
+    kinds = f" ({row['kinds']})" if row.get("kinds") else ""
+    return f"{kind}: {len(row['shared']):,} of {row['n']:,}{kinds} in all circuits{several}, {only}"
 
 
 def _print_diff(kind: str, row: Mapping[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from graphs.comparison.level import level_in_words
 from graphs.comparison.nulls import NULLS
 from graphs.comparison.traces import TraceComparison
 from pipelines.compare.columns import IOU, P_CORRECTED, REUSE_INDEX, WITHIN, P, measure
@@ -15,6 +16,7 @@ from pipelines.reporting.tables import Column, Row, measured
 
 _SCORES = ("weighted_jaccard", "cosine", "spearman", "sign_agreement", "rank_biased_overlap")
 _MOST_CELLS = 20
+_LEVEL = Column("level", cell=lambda row: level_in_words(row["level"]))
 _UNTOLD = "Without p: even the largest overlap that such circuits could have would be no surprise by chance."
 
 
@@ -26,7 +28,7 @@ def overlap_papers(summary: Row, traces: TraceComparison | None = None) -> dict[
     rows = [_beside_chance(row) for row in level_rows(summary["overlaps"])]
     tables = {}
     if len(summary["overlaps"]) == 1:
-        tables["overlap"] = _overlap("What two circuits have in common", rows, summary, [Column("level")])
+        tables["overlap"] = _overlap("What two circuits have in common", rows, summary, [_LEVEL])
     else:
         for name, level in (("overlap", "edges"), ("heads", "heads")):
             own = [row for row in rows if row["level"] == level]
@@ -97,7 +99,7 @@ def _chance(rows: Sequence[Row], summary: Row) -> PaperTable | None:
     return of_pairs(
         "Overlap of circuits by chance",
         told,
-        [Column("level"), Column("null")],
+        [_LEVEL, Column("null")],
         columns,
         summary,
         notes=[*([_UNTOLD] if any(not row["can_tell"] for row in said) else []), *map(_null, names)],
@@ -113,9 +115,11 @@ def _scores(rows: Sequence[Row], summary: Row) -> PaperTable | None:
     scored = [row for row in rows if row["scores_are"] is not None]
     if not scored:
         return None
-    are = dict.fromkeys(f"Scores of {row['level']}: {scores_in_words(row['scores_are'])}." for row in scored)
+    are = dict.fromkeys(
+        f"Scores of {level_in_words(row['level'])}: {scores_in_words(row['scores_are'])}." for row in scored
+    )
     return of_pairs(
-        "Likeness of signed scores", scored, [Column("level")], list(map(measure, _SCORES)), summary, notes=list(are)
+        "Likeness of signed scores", scored, [_LEVEL], list(map(measure, _SCORES)), summary, notes=list(are)
     )
 
 

@@ -6,15 +6,26 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from circuits.quantities import QUANTITIES
+from graphs.comparison.level import level_in_words
 from graphs.comparison.membership import BELONGS
 from graphs.comparison.nulls import NULLS
-from pipelines.compare.columns import P
+from pipelines.compare.columns import P_CORRECTED, SAMPLES, P
 from pipelines.compare.report import StoredComparison
 from pipelines.reporting.p_values import is_least, p_shown
-from pipelines.reporting.tables import DASH, Column, brackets, floor_notes, print_columns, print_line, print_table
+from pipelines.reporting.tables import (
+    DASH,
+    Column,
+    brackets,
+    floor_notes,
+    measured,
+    print_columns,
+    print_line,
+    print_table,
+)
 
 Row = Mapping[str, Any]
 _MOST_NAMES = 12
+_P_OF_ORDERS = measured("p_value", draws=SAMPLES._replace(what="random orders"))
 _MEASURES = ("weighted_jaccard", "cosine", "spearman", "sign_agreement", "rank_biased_overlap")
 _BELONGS = {"shared": "shared", "only_a": "only in A", "only_b": "only in B", "undecided": "undecided"}
 
@@ -37,13 +48,17 @@ def print_overlaps(summary: Row) -> None:
             cell=lambda row: _p(chance_of(row["levels"]["edges"], "generic"), "p_value_corrected"),
         ),
     )
-    print_columns("overlap", columns, summary["overlaps"])
-    print_line(
-        "p of sharing as many edges by chance (of heads, where these were chosen), corrected for all pairs (Holm); "
-        "- where even the largest overlap that such circuits could have would be no surprise by chance. Generic: "
-        "where every edge is as likely as in the circuits of the other runs. Other levels, measures and nulls: "
-        "overlap.csv, chance.csv."
-    )
+    rows = summary["overlaps"]
+    print_columns("overlap", columns, rows)
+    generic = [chance_of(row["levels"]["edges"], "generic") for row in rows]
+    said = ["p of sharing as many edges by chance (of heads, where these were chosen), corrected for all pairs (Holm)"]
+    if any(row["p_value_corrected"] is None for row in rows):
+        said[0] += "; - where even the largest overlap that such circuits could have would be no surprise by chance"
+    if any(chance is not None for chance in generic):
+        said.append("Generic: where every edge is as likely as in the circuits of the other runs")
+    print_line(f"{'. '.join([*said, 'Other levels, measures and nulls: overlap.csv, chance.csv'])}.")
+    for note in floor_notes([P_CORRECTED], [chance for chance in generic if chance is not None]):
+        print_line(note)
     _print_terms(summary["overlaps"][0])
 
 
@@ -52,14 +67,14 @@ def print_overlap(stored: StoredComparison) -> None:
     summary = stored.summary
     is_by_layer = stored.comparison.a.wiring.joins_heads
     shown = {
-        "attention" if name == "heads" and is_by_layer else name: level
+        level_in_words(name, joins_heads=is_by_layer): level
         for name, level in summary["levels"].items()
         if not (name == "edges" and is_by_layer)
     }
     _print_counts(shown, f"overlap of {summary['a']} and {summary['b']}")
     if untold := [name for name, level in shown.items() if not _can_tell(level)]:
         print_line(
-            f"of {', '.join(untold)}, p says nothing: even the largest overlap that such circuits could have would "
+            f"of {'; of '.join(untold)}, p says nothing: even the largest overlap that such circuits could have would "
             "be no surprise by chance. What they do on each other's task tells more."
         )
     _print_terms(summary)
@@ -119,8 +134,8 @@ def _print_nulls(levels: Mapping[str, Row]) -> None:
         [name, *(_expected(chance_of(level, name)) for level in levels.values()), NULLS[name].summary] for name in nulls
     ]
     print_table("IoU by chance, and p", ("null", *levels, "what stays as it is"), cells, folds=True)
-    chances = [chance for level in levels.values() for chance in level["chances"]]
-    for note in floor_notes([P], chances):
+    shown = [chance_of(level, name) for level in levels.values() for name in nulls]
+    for note in floor_notes([P], [chance for chance in shown if chance is not None and chance["can_tell"]]):
         print_line(note)
 
 
@@ -129,16 +144,19 @@ def _print_scores(levels: Mapping[str, Row]) -> None:
     scored = {name: level for name, level in levels.items() if level["scores_are"] is not None}
     if not scored:
         return
-    cells = []
+    cells, chances = [], []
     for name, level in scored.items():
         shown = []
         for measure in _MEASURES:
             chance = chance_of(level, "permuted scores", measure)
+            chances += [] if chance is None else [chance]
             beside = "" if chance is None else f" ({chance['expected']:z.2f}, p {_p(chance, 'p_value')})"
             shown.append(f"{_number(level['measures'].get(measure))}{beside}")
         cells.append([name, *shown])
     title = "likeness of signed scores (in brackets: in random order within layers, and p)"
     print_table(title, ("", *(QUANTITIES[measure].heading for measure in _MEASURES)), cells)
+    for note in floor_notes([_P_OF_ORDERS], chances):
+        print_line(note)
     for name, level in scored.items():
         print_line(f"scores of {name}: {scores_in_words(level['scores_are'])}")
 
@@ -157,7 +175,8 @@ def _print_parts(summary: Row) -> None:
         names = [part["name"] for part in summary["head_parts"] if part["belongs"] == to]
         listed = ", ".join(names[:_MOST_NAMES]) + (", ..." if len(names) > _MOST_NAMES else "")
         counts = {level: summary["levels"][level]["belongs"][to] for level in ("nodes", "edges")}
-        further = ", ".join(_counted(count, level) for level, count in counts.items())
+        n_mlps = counts["nodes"] - len(names)
+        further = f"{_counted(n_mlps, 'MLPs')}, {_counted(counts['edges'], 'edges')}"
         print_line(f"  {_BELONGS[to]}: {_counted(len(names), 'heads')}{f' ({listed})' if names else ''}, {further}")
     print_line(
         "Shared, or only in one: so in 95 % of resamples of both tasks' prompts; else undecided. All parts: parts.csv."

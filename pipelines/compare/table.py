@@ -75,10 +75,12 @@ def _print_transfer(transfer: Row, *, is_of_two: bool) -> None:
             SIZED,
         )
         print_columns("transfer: what each circuit keeps of each task", columns, transfer["matrix"])
+        lacks = any(MATCHED.value(row) is None for row in transfer["matrix"])
+        fills = "; - where it fills the layers it uses" if lacks else ""
         print_line(
             "In brackets: 95 % intervals over prompts (t; of accuracy, Wilson), of draws their range. Retention: "
             "relative to the task's own circuit, or to the whole model where that circuit goes beyond it. On other "
-            "heads: the same circuit, its heads renamed within layers; - where it fills the layers it uses. Normalized "
+            f"heads: the same circuit, its heads renamed within layers{fills}. Normalized "
             "transfer: 0 where it does as well on other heads, 1 where as well as what retention is relative to."
         )
         if any("sized" in row for row in transfer["matrix"]):

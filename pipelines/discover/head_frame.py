@@ -49,6 +49,7 @@ def _of_sum(part: Component, sums: dict[Component, tuple[EdgeSum, ...]], scores:
     origin = scores.provenance
     own = next((one for one in sums[part] if one.name == OUTGOING), None)
     known = own is not None
+    are = origin.scores_are or NOT_RECORDED
     return {
         "head": str(part),
         "layer": part.layer,
@@ -58,5 +59,5 @@ def _of_sum(part: Component, sums: dict[Component, tuple[EdgeSum, ...]], scores:
         "low": own.low if known else None,
         "high": own.high if known else None,
         "measured_by": origin.method if known else None,
-        "score_is": f"{origin.scores_are or NOT_RECORDED}, summed over {OUTGOING} edges" if known else "not measured",
+        "score_is": f"{are}, summed over all {OUTGOING} edges" if known else "not measured",
     }

@@ -62,7 +62,7 @@ class DiscoverRun(Run):
         >>> from pipelines import discover
         >>> frame = discover("ioi", prompts=8, edges=40).head_scores()
         >>> frame.loc[0, ["head", "score_is"]].tolist()
-        ['a3.h3', 'estimated, summed over outgoing edges']
+        ['a3.h3', 'estimated, summed over all outgoing edges']
         """
         from pipelines.discover.head_frame import head_frame
 

@@ -92,7 +92,8 @@ def _facts(discovery: Discovery) -> Iterator[tuple[str, str]]:
         if scored:
             by = _scored_by(graph, kind)
             heading = f"strongest {kind} in the circuit{by}"
-            yield heading, "\n".join(_scored(member) for member in scored[: _STRONGEST[kind]])
+            summed = "\nsums over all outgoing edges" if kind == "MLPs" and not graph.scores_components else ""
+            yield heading, "\n".join(_scored(member) for member in scored[: _STRONGEST[kind]]) + summed
     if left_out := summary["strongest_left_out"]:
         lines = [f"{row['score']:+z.3f} {brackets(row['interval'], '+.3f')}  {row['edge']}" for row in left_out]
         against = "\nnegative: works against the behavior" if any(row["score"] < 0 for row in left_out) else ""

@@ -7,8 +7,7 @@ from typing import Any
 
 from circuits.evaluation.hypotheses import HYPOTHESES
 from pipelines.evaluate.report import Evaluation
-from pipelines.evaluate.table import BOOTSTRAPPED, COLUMNS, says
-from pipelines.reporting.p_values import Draws
+from pipelines.evaluate.table import BOOTSTRAPPED, COLUMNS, PERMUTATIONS, says
 from pipelines.reporting.paper.facts import ablation, label, prompts
 from pipelines.reporting.paper.table import PaperTable
 from pipelines.reporting.tables import Column, Row, measured
@@ -25,7 +24,6 @@ _SHOWN = {
     "ranking": ("auroc_edges", "auroc_nodes", "auroc_heads", "heads_precision", "heads_recall", "heads_best_f1"),
     "cost": ("forward_equivalents", "seconds", "peak_memory_mb"),
 }
-_PERMUTATIONS = Draws("permutations", "permutations of the prompts", None)
 
 
 def papers(evaluation: Evaluation) -> dict[str, PaperTable]:
@@ -44,7 +42,7 @@ def papers(evaluation: Evaluation) -> dict[str, PaperTable]:
             intervals=_intervals(columns) if has_intervals else None,
         )
     if rows := _tested(evaluation.rows):
-        p = measured("p_value", draws=_PERMUTATIONS)
+        p = measured("p_value", draws=PERMUTATIONS)
         columns = [Column("test"), p, Column("outcome", cell=says)]
         nulls = [
             f"{name}: null hypothesis: {HYPOTHESES[name]().in_words(HYPOTHESES[name].null)}." for name in _names(rows)

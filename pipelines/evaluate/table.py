@@ -33,6 +33,7 @@ BOOTSTRAPPED: Mapping[str, str] = {
 """The columns whose intervals are a bootstrap's, with what notes call them; those of the others are Student's t."""
 _RANDOM = Draws("random.n", "random circuits", "--random")
 RANDOM_P = measured("random_p", "random.p_value", draws=_RANDOM)
+PERMUTATIONS = Draws("permutations", "permutations of the prompts", None)
 
 # An empty cell is a number that was not measured. Shares are of the gap clean - corrupt.
 COLUMNS = (
@@ -104,6 +105,8 @@ def _print_hypotheses(rows: Sequence[Mapping[str, Any]]) -> None:
         return
     cells = [[run, name, p_text(test["p_value"], test.get("permutations")), says(test)] for run, name, test in tested]
     print_table("hypothesis tests: what p below .05 gives up", ("run", "test", "p", "so"), cells, folds=True)
+    for note in floor_notes([measured("p_value", draws=PERMUTATIONS)], [test for *_, test in tested]):
+        print_line(note)
     for name, null in {name: test["null"] for _, name, test in tested}.items():
         print_line(f"{name}: null hypothesis: {null}")
 

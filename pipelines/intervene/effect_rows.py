@@ -35,9 +35,9 @@ def effect_rows(values: EditValues, variants: Sequence[Mapping[str, Any]]) -> li
 def short(name: str) -> str:
     """What a task, a prompt file or a model is called: of a path the last part."""
     path = Path(name)
-    if not (path.is_absolute() or "/" in name):
-        return name
-    return path.stem if path.suffix.lower() in PROMPT_ENDINGS else path.name
+    if path.suffix.lower() in PROMPT_ENDINGS:
+        return path.stem
+    return path.name if path.is_absolute() or "/" in name else name
 
 
 def _row(values: EditValues, number: int, sort: str, heads: Sequence[str]) -> dict[str, Any]:

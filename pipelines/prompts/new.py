@@ -53,6 +53,10 @@ wrong_answers: " {S1}"
 
 # Words that do not fit a model, because they have another number of tokens than most, are refused by name. With
 # `leave_out: unequal` they are left out, and with `leave_out: several tokens` all words of more than one token.
+
+# One half of the prompts chooses a circuit and the other judges it. Each has words of its own, every second one of a
+# list, so that the circuit is not one of these words alone; without this line both are drawn from all of them.
+halves: apart
 """
 
 

@@ -201,7 +201,7 @@ def _head_grid(label: str, run: Run) -> HeadGrid:
         is_in[place[part]] = True
     is_summed = own is None or own.provenance.method == run.scores.provenance.method
     position = "" if at.position == "all" else f" at {at.position}"
-    return HeadGrid(label, scores, is_in, "signed sums of outgoing edges" if is_summed else f"effects{position}")
+    return HeadGrid(label, scores, is_in, "signed sums of all outgoing edges" if is_summed else f"effects{position}")
 
 
 def _stages(plan: ReusePlan) -> Drawing | str:

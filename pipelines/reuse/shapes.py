@@ -106,6 +106,7 @@ class Diff(Stored):
     shared: list[str]
     n_in_some: Count
     n_only_in: dict[str, Count]
+    kinds: str | None = None
 
 
 class Diffs(Stored):

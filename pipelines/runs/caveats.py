@@ -196,7 +196,8 @@ def of_words(choosing: PromptSet, judging: PromptSet) -> list[str]:
         return []
     return [
         "every word in a slot of the prompts that judge the circuit is in one that chooses it too: held out are "
-        "combinations of words, and not words. With more words in the template, some would be new."
+        "combinations of words, and not words. With a line `halves: apart` in the template, and enough words, each "
+        "half has words of its own."
     ]
 
 

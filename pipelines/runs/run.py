@@ -236,7 +236,8 @@ def prompt_use(summary: Mapping[str, Any], config: RunConfig) -> PromptUse | Non
     n, choosing = summary.get("n_prompts"), summary.get("n_choosing")
     if not isinstance(n, int):
         return None
-    file = summary.get("prompt_file") or {}
+    # A file of pairs that were given as objects is called after a hash.
+    file = {} if is_of_pairs(config.task) else summary.get("prompt_file") or {}
     if not isinstance(choosing, int):  # of a trace, whose layers are not judged
         return PromptUse(n, n, 0, is_held_out=False, corruption=corruption_of(config), **file)
     is_held_out = summary.get("judged_on") == "held-out"

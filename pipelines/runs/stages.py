@@ -24,7 +24,7 @@ from circuits.files import read_bytes, unreadable
 from circuits.metrics import METRICS
 from circuits.model.steps import Steps, whole
 from circuits.tasks import IMAGE_TASKS, TASKS
-from circuits.tasks.from_template import read_template
+from circuits.tasks.from_template import Part, read_template
 from pipelines.engine.result_file import Result
 from pipelines.engine.stage import Inputs, LoadModel, Stage
 from pipelines.runs.codec import prompts_from, prompts_result
@@ -88,7 +88,9 @@ def require_readable(settings: Mapping[str, Any]) -> Read | None:
     if is_of_words:
         _task_of_words(settings).require_as_many(tokenizer, n=settings["n"])
     else:
-        read_template(Path(settings["path"])).sampler(tokenizer)
+        task = read_template(Path(settings["path"]))
+        task.sampler(tokenizer)
+        task.parts(tokenizer, settings["n"])
     return None
 
 
@@ -131,8 +133,11 @@ def _of_template(settings: Mapping[str, Any], loaded: Model) -> PromptSet:
     if not settings.get("solved"):
         with _each_told(n_prompts):
             return task.build(tokenizer, n=n_prompts, seed=seed)
-    solved = solved_prompts(loaded, task.name, task.drawn(tokenizer, seed=seed), n=n_prompts)
-    return replace(solved, notes=task.notes(tokenizer))
+    parts = task.parts(tokenizer, n_prompts) or [Part(task, n_prompts)]
+    halves = [solved_prompts(loaded, task.name, part.task.drawn(tokenizer, seed=seed), n=part.n) for part in parts]
+    kept = tuple(prompt for half in halves for prompt in half.prompts)
+    n_drawn = sum(half.n_drawn or 0 for half in halves)
+    return PromptSet(task.name, kept, n_drawn=n_drawn, notes=task.notes(tokenizer))
 
 
 @contextmanager

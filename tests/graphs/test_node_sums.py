@@ -88,8 +88,8 @@ def test_what_ranks_components_by_sums_says_so_as_every_circuit_of_edges_does(ed
         CircuitGraph.from_scores(edges, TopEdges(6), node_scores=sums),
     ):
         said = {node.name: (node.score, graph.score_is(node)) for node in graph.nodes}
-        assert said["a0.h0"] == (-8.0, "estimated, summed over outgoing edges")
-        assert said["a0.kv0"] == (6.0, "estimated, summed over incoming edges")
+        assert said["a0.h0"] == (-8.0, "estimated, summed over all outgoing edges")
+        assert said["a0.kv0"] == (6.0, "estimated, summed over all incoming edges")
         assert graph.scored_by["nodes"] == graph.scored_by["edges"]
 
 

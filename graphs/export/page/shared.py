@@ -8,6 +8,7 @@ from typing import Any
 from graphs.circuit_graph import CircuitGraph
 from graphs.comparison.comparison import Comparison
 from graphs.comparison.diff_of_many import PartsDiff, diff_of_many
+from graphs.comparison.level import level_in_words
 from graphs.comparison.overlap import Overlap
 
 Table = dict[str, Any]
@@ -27,7 +28,12 @@ def _of_two(level: str, overlap: Overlap) -> list[str]:
     n_shared = len(overlap.shared)
     p = "not tested" if overlap.p_value is None else f"{overlap.p_value:z.2g}"
     shares = ("none" if value is None else f"{value:z.2f}" for value in (overlap.iou, overlap.expected_iou))
-    return [level, *(f"{n:,}" for n in (n_shared, overlap.n_a - n_shared, overlap.n_b - n_shared)), *shares, p]
+    return [
+        level_in_words(level),
+        *(f"{n:,}" for n in (n_shared, overlap.n_a - n_shared, overlap.n_b - n_shared)),
+        *shares,
+        p,
+    ]
 
 
 def _of_many(level: str, parts: PartsDiff) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from circuits.citations import MUELLER_2025, Citation
@@ -130,11 +130,17 @@ def _head_table(run: DiscoverRun) -> PaperTable | None:
     return PaperTable(
         title=f"The strongest heads of the circuit of {run.summary['task']}",
         label=[Column("head"), *([Column("role")] if any(row["role"] for row in rows) else [])],
-        columns=[measured("score", interval="interval")],
+        columns=[measured("score", interval="interval"), *_of_circuit(rows)],
         rows=rows,
         intervals="95 % intervals over prompts",
         notes=[f"Scores: {score_in_words(rows[0])}."],
     )
+
+
+def _of_circuit(rows: Sequence[Mapping[str, Any]]) -> list[Column]:
+    """What the edges in the circuit add to scores that are sums over all edges; nothing where they are no sums."""
+    has_sums = any(row["of_circuit"] is not None for row in rows)
+    return [Column("edges in the circuit", "of_circuit", ".3f")] if has_sums else []
 
 
 def _upper(text: str) -> str:

@@ -72,18 +72,18 @@ def title_of(column: Column) -> str:
 
 def lay_out(table: PaperTable, style: NumberStyle = "brackets") -> Layout:
     """The table as texts, numbers in one style."""
-    columns, marks = table.shown, dict[str, str]()
+    columns, rows, marks = table.shown, table.rows[: table.most], dict[str, str]()
     best = [best_rows(table, column) for column in columns]
     lines = tuple(
         tuple(
             _cell(column, row, style)._replace(is_best=index in best[place], mark=_mark(column, row, marks))
             for place, column in enumerate(columns)
         )
-        for index, row in enumerate(table.rows[: table.most])
+        for index, row in enumerate(rows)
     )
     shown = [column for column in columns if column in table.columns]
-    terms = _terms(table, shown, style, has_best=any(best))
-    unmarked = [*_facts(table), *_cut(table), *table.notes, *terms, *floor_notes(columns, table.rows)]
+    terms = _terms(table, shown, style, has_best=any(cell.is_best for line in lines for cell in line))
+    unmarked = [*_facts(table), *_cut(table), *table.notes, *terms, *floor_notes(columns, rows)]
     notes = [("", text) for text in unmarked] + [
         (mark, f"{text[0].upper()}{text[1:]}.") for text, mark in marks.items()
     ]
@@ -140,7 +140,8 @@ def _terms(table: PaperTable, columns: Sequence[Column], style: NumberStyle, *, 
     said = dict.fromkeys(filter(None, map(_meaning, columns)))
     if said:
         yield f"{'; '.join(said)}."
-    if table.intervals is not None:
+    rows = table.rows[: table.most]
+    if table.intervals is not None and any(ends_of(column, row) for column in columns for row in rows):
         if style == "uncertainty":
             yield f"In parentheses: the longer side of {table.intervals}, in units of the last digit."
         else:

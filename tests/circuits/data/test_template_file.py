@@ -67,7 +67,10 @@ def test_an_answer_may_be_a_word_or_its_other_kind() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"template": "x"}, "no key of a template 'template'. Known: answers, comment, corrupt, leave_out, templates"),
+        (
+            {"template": "x"},
+            "no key of a template 'template'. Known: answers, comment, corrupt, halves, leave_out",
+        ),
         ({"task": "ioi"}, "Is it a settings file? Give it with --config."),
         ({"templates": "The {nuon:S}"}, "no list of words or slot 'nuon'. Known: noun. Did you mean 'noun'?"),
         ({"templates": "The {noun.dual:S} {noun:A}"}, "no kind of the words 'noun' 'dual'. Known: plural, singular."),
@@ -96,6 +99,7 @@ def test_an_answer_may_be_a_word_or_its_other_kind() -> None:
         ({"answers": " {noun:S}"}, "write {SLOT} or {SLOT.kind}"),
         ({"answers": []}, "'answers' is empty"),
         ({"leave_out": "long"}, "no value of 'leave_out' 'long'. Known: several tokens, unequal."),
+        ({"halves": "other"}, "no value of 'halves' 'other'. Known: apart."),
     ],
 )
 def test_what_does_not_fit_together_is_said_and_nothing_that_hangs_on_it(changes: dict[str, Any], said: str) -> None:

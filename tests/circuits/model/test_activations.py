@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -55,11 +57,23 @@ def test_shorter_prompts_are_filled_up(model, prompts):
     assert len(set(found.lengths.tolist())) > 1
     for number, length in enumerate(found.lengths):
         for array in found.values():
-            assert np.isfinite(array[number, :length]).all() or array is found["a1.p2"]
             assert np.isnan(array[number, length:]).all()
+        assert np.isfinite(found["m0"][number, :length]).all()
+        assert np.isnan(found["a1.p2"][number, :length, length:]).all()
         pattern = found["a1.p2"][number, :length, :length]
         np.testing.assert_allclose(pattern.sum(axis=1), 1, atol=1e-5)
         assert not np.triu(pattern, 1).any()
+
+
+def test_a_prompt_gives_what_it_gives_alone(model, prompts):
+    found = activations(model, prompts, ["r2", "a1.p2"])
+    short = int(found.lengths.argmin())
+    assert found.lengths[short] < found.lengths.max()
+    alone = activations(model, replace(prompts, prompts=(prompts.prompts[short],)), ["r2", "a1.p2"])
+    length = int(found.lengths[short])
+    assert alone["r2"].shape[1] == length
+    np.testing.assert_allclose(found["r2"][short, :length], alone["r2"][0], atol=1e-5)
+    np.testing.assert_allclose(found["a1.p2"][short, :length, :length], alone["a1.p2"][0], atol=1e-5)
 
 
 def test_roles_align_prompts(model, prompts):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from circuits.data.prompts import Prompt
 from circuits.data.template_file import template_from
-from circuits.data.templates import RULES
+from circuits.data.templates import RULES, Word
 from circuits.tasks.base import words
 from circuits.tasks.from_template import TemplateTask
 from tests.circuits.tasks.reading import corrupt_word, said, text_of, word
@@ -94,6 +95,60 @@ def test_the_same_seed_gives_the_same_prompts_and_the_first_ones_of_a_larger_set
     assert many[:10] == few
     assert len({prompt.clean for prompt in many}) == 30
     assert task(IOI).build(tokenizer, n=10, seed=4).prompts != few
+
+
+def words_of(tokenizer: Any, prompts: Sequence[Prompt], *roles: str) -> set[str]:
+    return {word(tokenizer, prompt, role) for prompt in prompts for role in roles}
+
+
+def texts(words: Sequence[Word]) -> set[str]:
+    return {one.text for one in words}
+
+
+@pytest.mark.parametrize("n", [8, 9])
+def test_halves_that_are_held_apart_have_no_word_in_common(tokenizer: Any, n: int) -> None:
+    own = task(IOI, halves="apart")
+    prompts = own.build(tokenizer, n=n).prompts
+    first, second = prompts[: (n + 1) // 2], prompts[(n + 1) // 2 :]
+    assert words_of(tokenizer, first, "IO", "S1", "S2") == {"Mary", "James"}
+    assert words_of(tokenizer, second, "IO", "S1", "S2") == {"John", "Susan"}
+    # Three places are too few to be divided, and decide no answer.
+    places = [words_of(tokenizer, half, "place") for half in (first, second)]
+    assert places[0] & places[1]
+    assert own.build(tokenizer, n=n).prompts == prompts
+
+
+def test_a_word_goes_with_all_its_kinds_and_wherever_else_it_stands(tokenizer: Any) -> None:
+    prompts = task(AGREEMENT, halves="apart").build(tokenizer, n=20).prompts
+    halves = prompts[:10], prompts[10:]
+    stems = [{text.removesuffix("s") for text in words_of(tokenizer, half, "S", "A")} for half in halves]
+    assert stems == [{"key", "boy", "dog"}, {"car", "girl", "cat"}]
+    places = {"place": ["Susan", "Mary", "museum", "store"]}
+    for part in task(IOI, halves="apart", words=IOI["words"] | places).parts(tokenizer, 8):
+        of_names, of_places = (texts(part.task.template.words[name]) for name in ("name", "place"))
+        assert len(of_names) == len(of_places) == 2
+        assert of_places & {"Mary", "Susan"} == of_names & {"Mary", "Susan"}
+
+
+def test_halves_count_what_both_have(tokenizer: Any) -> None:
+    own = task(IOI, halves="apart")
+    # Two names in two orders, in two templates, at three places: twelve of each half.
+    assert [own.count(n) for n in (1, 2, 23, 99)] == [1, 2, 23, 24]
+    assert len(own.build_at_most(tokenizer, n=99)) == 24
+    uneven = task(IOI, halves="apart", words=IOI["words"] | {"name": ["Mary", "John", "James", "Susan", "Mark"]})
+    # Three names against two: the first half may have one prompt more.
+    assert uneven.count(99) == 25
+
+
+def test_too_few_words_for_halves_are_named(tokenizer: Any) -> None:
+    few = task(IOI, halves="apart", words=IOI["words"] | {"name": ["Mary", "John", "James"]})
+    with pytest.raises(ValueError, match=r"too few words for prompts in two halves.*3 of 'name'.*`halves: apart`"):
+        few.count(8)
+    kinds = {"noun": [{"singular": "key", "plural": "keys"}, {"singular": "sheep"}]}
+    with pytest.raises(ValueError, match=r"hold the halves of the prompts apart: 2 of noun.singular, 1 of noun.plural"):
+        task(AGREEMENT, halves="apart", words=kinds).count(4)
+    with pytest.raises(ValueError, match=r"value of 'halves'"):
+        task(IOI, halves="together")
 
 
 def test_all_combinations_are_found_and_no_more(tokenizer: Any) -> None:

@@ -86,8 +86,8 @@ def test_what_is_combined_says_how_it_was_made_and_survives_every_export(edge_sc
         assert exporter(kind).to_bytes(combined) == exporter(kind).to_bytes(core_of(graphs, 2))
     lines = exporter("csv").to_bytes(combined).decode().splitlines()
     assert lines[1:] == [
-        'input,input,1.0,,,"estimated, summed over outgoing edges",eap,true,,,,,,1.0,,,,',
-        'logits,logits,1.0,,,"estimated, summed over incoming edges",eap,true,,,,,,,1.0,,,',
+        'input,input,1.0,,,"estimated, summed over all outgoing edges",eap,true,,,,,,1.0,,,,',
+        'logits,logits,1.0,,,"estimated, summed over all incoming edges",eap,true,,,,,,,1.0,,,',
         "input->logits,edge,1.0,,,estimated,eap,true,input,logits,,,,,,,,",
     ]
 

@@ -108,7 +108,7 @@ def test_heads_are_scored_by_their_outgoing_edges_unless_scored_themselves(edge_
     edges = edge_scores_of({"a0.h1->logits": -2.0, "a0.h1->a1.h0<q>": 1.0, "input->a0.h0<q>": 9.0})
     sums = part_scores(edges)  # of the input and four heads, with their sign
     assert sums.values.tolist() == [9.0, 0.0, -1.0, 0.0, 0.0]
-    assert sums.are == "signed sums of outgoing edges (eap)"
+    assert sums.are == "signed sums of all outgoing edges (eap)"
     nodes = node_scores_of({"a1.h0": -0.5}, unmeasured=("a0.h0",))
     own = part_scores(edges, nodes)
     assert own.values.tolist() == [0.0, 0.0, 0.0, -0.5, 0.0]
@@ -123,7 +123,7 @@ def test_effects_of_one_side_are_not_compared_with_sums_of_the_other(edge_scores
         reuse(graph, graph, scores=(edges, edges), node_scores=given, resamples=0).heads
         for given in ((None, None), (nodes, nodes), (nodes, None))
     )
-    assert sums.scores_are == ("signed sums of outgoing edges (eap)",) * 2
+    assert sums.scores_are == ("signed sums of all outgoing edges (eap)",) * 2
     assert own.scores_are == ("measured effects (activation-patching)",) * 2
     assert (mixed.scores_are, mixed.measures["iou"], "cosine" in mixed.measures) == (None, 1.0, False)
 

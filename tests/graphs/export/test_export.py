@@ -292,7 +292,7 @@ def test_files_of_before_say_that_it_was_not_recorded(edge_scores_of):
     assert isinstance(export, ReadableExport)
     assert export.from_bytes(older) == replace(circuit, nodes=tuple(replace(node, sums=()) for node in circuit.nodes))
     said = {row["score_is"] for row in rows(EXPORTS["csv"].to_bytes(circuit, scores=(scores,)))}
-    sums = {f"not recorded, summed over {side} edges" for side in ("outgoing", "incoming")}
+    sums = {f"not recorded, summed over all {side} edges" for side in ("outgoing", "incoming")}
     assert said == {"not recorded", *sums}
 
 

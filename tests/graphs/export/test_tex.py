@@ -110,7 +110,7 @@ def test_a_table_has_every_score_with_its_interval_the_strongest_first(edge_scor
         r"a0.h0 & logits &  & 2.00 & [$1.90$, $.00$] & estimated \\",
         r"input & a0.h0 & v & -.25 & [$-.35$, $.00$] & estimated \\",
     ]
-    assert r"a0.h0 & 2.00 &  & estimated, summed over outgoing edges \\" in lines
+    assert r"a0.h0 & 2.00 &  & estimated, summed over all outgoing edges \\" in lines
 
 
 def test_markdown_has_the_same_table(edge_scores_of):

@@ -140,7 +140,7 @@ def test_three_runs_are_a_matrix_with_files(circuits: Command, runs: list[Discov
 
 
 def test_two_runs_say_what_heads_score_and_how_alike_halves_of_a_task_are(pair: dict[str, Any]):
-    assert pair["head_scores_are"] == ["signed sums of outgoing edges (eap-ig)"] * 2
+    assert pair["head_scores_are"] == ["signed sums of all outgoing edges (eap-ig)"] * 2
     assert pair["resamples"] == 1000
     index = pair["levels"]["edges"]["reuse_index"]
     assert (index["n_prompts"], index["n_splits"]) == (4, 50)  # of the 8 that chose each circuit

@@ -83,7 +83,8 @@ def test_what_differs_adds_up(summary: dict[str, Any], runs: list[DiscoverRun], 
         held = {row["name"] for row in of_edges if row[f"in_task{number}"] == "True"}
         assert held == {edge.name for edge in run.circuit.edges}
     assert f"edges: {len(edges['shared'])} of {edges['n']} in all circuits" in compared.stdout
-    assert "nodes, with input and logits: " in compared.stdout
+    assert f"of {summary['diff']['nodes']['n']} ({summary['diff']['nodes']['kinds']}) in all" in compared.stdout
+    assert summary["diff"]["nodes"]["kinds"].endswith(", input and logits")
 
 
 def test_circuits_made_of_all_are_files_that_can_be_exported(

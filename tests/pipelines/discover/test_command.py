@@ -177,7 +177,10 @@ def test_edges_that_a_screen_ruled_out_are_not_measured_and_the_others_are(circu
     edges = [row for row in rows if row["kind"] == "edge"]
     assert {row["score_is"] for row in edges} == {"measured", "not measured"}
     of_nodes = {row["score_is"] for row in rows if row["kind"] != "edge"}
-    assert of_nodes <= {"not measured", *(f"measured, summed over {side} edges" for side in ("outgoing", "incoming"))}
+    assert of_nodes <= {
+        "not measured",
+        *(f"measured, summed over all {side} edges" for side in ("outgoing", "incoming")),
+    }
 
 
 @pytest.mark.usefixtures("computed_run")

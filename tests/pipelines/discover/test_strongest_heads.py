@@ -43,7 +43,23 @@ def test_ten_heads_are_listed_by_the_size_of_the_sum_of_their_outgoing_edges():
     last = rows[0]
     assert last["score"] == pytest.approx(-12)  # a5.h1 has no other outgoing edge: no MLP and no layer follow
     assert last["interval"] == pytest.approx([-12, -12])
-    assert (last["score_is"], last["measured_by"]) == ("estimated, summed over outgoing edges", "eap")
+    assert (last["score_is"], last["measured_by"]) == ("estimated, summed over all outgoing edges", "eap")
+
+
+def test_what_the_edges_in_the_circuit_add_to_a_sum_over_all_edges_stands_beside_it(capsys: pytest.CaptureFixture[str]):
+    out = [Edge.parse(f"a0.h0->{end}") for end in ("a1.h0<v>", "logits")]
+    scores = scores_of({out[0]: 0.25, out[1]: 2.0, Edge.parse("input->a0.h0<v>"): 3.0})
+    graph = CircuitGraph.from_scores(scores, TopEdges(2))
+    assert [item.name for item in graph.edges] == ["input->a0.h0<v>", "a0.h0->logits"]
+    (row,) = strongest_heads(graph)
+    n_others = sum(edge.source == out[0].source for edge in WIRING.edges) - 2
+    assert row["of_circuit"] == pytest.approx(2.0)
+    assert row["score"] == pytest.approx(2.25 + 0.001 * n_others)
+    print_strongest_heads({"strongest_heads": [row], "circuit": {"n_heads": 1}})
+    shown = capsys.readouterr().out
+    assert "edges in the circuit" in shown
+    assert "+2.000" in shown
+    assert "sum over all outgoing edges, in the circuit or not, estimated by eap" in shown
 
 
 def test_the_heads_own_effect_is_listed_where_it_was_measured():
@@ -67,9 +83,18 @@ def test_numbers_stand_below_each_other(capsys: pytest.CaptureFixture[str]):
             "interval": [11.0, 14.0],
             "score_is": "measured",
             "measured_by": "m",
+            "of_circuit": None,
             "at": "END",
         },
-        {"head": "a1.h0", "score": -0.25, "interval": None, "score_is": "measured", "measured_by": "m", "at": "END"},
+        {
+            "head": "a1.h0",
+            "score": -0.25,
+            "interval": None,
+            "score_is": "measured",
+            "measured_by": "m",
+            "of_circuit": None,
+            "at": "END",
+        },
     ]
     print_strongest_heads({"strongest_heads": rows, "circuit": {"n_heads": 5}})
     shown = capsys.readouterr().out
@@ -78,6 +103,7 @@ def test_numbers_stand_below_each_other(capsys: pytest.CaptureFixture[str]):
         len({line.index(number) + len(number) for line, number in zip(lines, ("+12.500", "-0.250"), strict=True)}) == 1
     )
     assert shown.startswith("strongest 2 of 5 heads in the circuit")
+    assert "edges in the circuit" not in shown
     assert "own effect, measured by m at END" in shown
     print_strongest_heads({"strongest_heads": [], "circuit": {"n_heads": 0}})
     assert capsys.readouterr().out == ""
@@ -85,7 +111,10 @@ def test_numbers_stand_below_each_other(capsys: pytest.CaptureFixture[str]):
 
 @pytest.mark.parametrize(
     ("method", "says"),
-    [("eap-ig", "sum over outgoing edges, estimated by eap-ig"), ("activation-patching", "own effect, measured by")],
+    [
+        ("eap-ig", "sum over all outgoing edges, in the circuit or not, estimated by eap-ig"),
+        ("activation-patching", "own effect, measured by"),
+    ],
 )
 def test_a_discovery_ends_with_its_heads_as_its_file_does(circuits: Command, tiny: Any, method: str, says: str):
     asked = (*tiny.arguments, "--method", method, "--edges", "20")

@@ -105,7 +105,7 @@ def test_the_other_task_may_be_a_run_of_the_same_model(circuits: Command, plante
     roles = ("--like-right", "right", "--like-wrong", "wrong")
     report = circuits(*asked(planted, "--like", run, *roles)).json
     assert report["chosen"] == ["a0.h0"]
-    assert (report["settings"]["like"], report["settings"]["n_like"]) == (str(planted.works), 30)
+    assert (report["settings"]["like"], report["settings"]["n_like"]) == (planted.works.name, 30)
     of_task = ("intervene", "repair", "colored-objects", "--model", "reference-early")
     answer = circuits(*of_task, "--like", run, *roles)
     assert answer.exit_code == 2

@@ -100,6 +100,9 @@ def test_a_p_value_at_its_floor_is_a_bound_and_what_lowers_it_is_said():
         "a,0.047619047619047616,True",
         "b,0.09523809523809523,False",
     ]
+    # Nor is anything said of rows that are not shown.
+    cut = table([rows[1], rows[0]], [RANDOM_P], most=1, order="the first")
+    assert "draw more" not in MARKDOWN.write(cut, "brackets", None)
     # What is exact is no bound, however small.
     exact = [row("a", 1, random_p=1e-9, n=None)]
     assert "<=" not in MARKDOWN.write(table(exact, [RANDOM_P]), "brackets", None)

@@ -51,7 +51,7 @@ def test_head_scores_are_sums_of_edges_with_intervals_strongest_first(ioi):
     assert (frame["low"] <= frame["score"]).all()
     assert (frame["score"] <= frame["high"]).all()
     assert set(frame["head"][frame["in_circuit"]]) == {str(head) for head in ioi.circuit.heads}
-    assert set(frame["score_is"]) == {"estimated, summed over outgoing edges"}
+    assert set(frame["score_is"]) == {"estimated, summed over all outgoing edges"}
     assert set(frame["measured_by"]) == {"eap-ig"}
     # Too wide for a terminal, it is printed without its middle, or in blocks of columns.
     for most in (0, 20):

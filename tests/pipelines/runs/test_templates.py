@@ -92,6 +92,19 @@ def test_words_that_chose_and_judge_a_circuit_are_told_once(circuits: Command, t
         assert not any(said in warning for warning in circuits(*asked, *more).json["warnings"])
 
 
+def test_halves_that_are_held_apart_choose_and_judge_with_words_of_their_own(circuits: Command, template: Path) -> None:
+    template.write_text(f"{TEMPLATE}halves: apart\n")
+    asked = ("discover", template, "--method", "eap", "--edges", "20", "--prompts", "12", "--json")
+    for more in ((), ("--solved",)):
+        made = circuits(*asked, "--judge-on", "held-out", *more).json
+        assert not any("every word in a slot" in warning for warning in made["warnings"])
+        prompts = open_run(made["run"]).prompts
+        names = [{text for prompt in half for text in prompt.answers} for half in (prompts[:6], prompts[6:])]
+        assert names[0] <= {"David", "Simon", "Anna"}
+        assert names[1] <= {"Martin", "Lisa", "Emily"}
+        assert (made["n_choosing"], made["n_prompts"]) == (6, 12)
+
+
 def test_solved_prompts_are_drawn_until_there_are_enough(circuits: Command, template: Path) -> None:
     run = circuits("discover", template, "--method", "eap", "--prompts", "8", "--solved", "--edges", "20", "--json")
     assert run.json["solved"]["kept"] == 8
