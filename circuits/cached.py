@@ -9,7 +9,7 @@ from typing import Any, Self, TypeVar, overload
 T_co = TypeVar("T_co", covariant=True)
 
 
-class cached_property(functools.cached_property[T_co]):  # noqa: N801 (as the standard library's)
+class cached_property(functools.cached_property[T_co]):  # noqa: N801, TID251 (as it is named there)
     """`functools.cached_property` as it is from Python 3.12 on: without a lock.
 
     Before, each property has one lock for all objects of its class, and jobs that run in threads would compute it one

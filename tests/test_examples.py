@@ -23,6 +23,7 @@ import pandas as pd
 import pytest
 from safetensors.numpy import load_file
 
+from circuits.cached import cached_property
 from tests.conftest import ROOT
 from tests.test_docs_samples import undocumented
 
@@ -53,7 +54,7 @@ def function_of(member: Any) -> Any:
     if isinstance(member, (classmethod, staticmethod)):
         return member.__func__
     found = member.fget if isinstance(member, property) else member
-    found = found.func if isinstance(found, functools.cached_property) else found
+    found = found.func if isinstance(found, cached_property) else found
     return found if inspect.isfunction(found) else None
 
 

@@ -138,8 +138,9 @@ def _generate(
 ) -> Tensor:
     """The tokens that follow prompts of one length [prompt, token]."""
     tokens = torch.tensor(ids, device=model.forward.device)
+    captioner: Any = model.bridge.original_model
     with torch.no_grad():
-        generated = model.bridge.original_model.generate(
+        generated = captioner.generate(
             input_ids=tokens,
             attention_mask=torch.ones_like(tokens),
             **_vision(model).pixels(pictures),
