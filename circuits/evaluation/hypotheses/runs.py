@@ -50,11 +50,6 @@ def n_removed(n_parts: int, most: int) -> int:
     return min(n_parts, most)
 
 
-def n_runs(n_parts: int, *, draws: int, most: int) -> int:
-    """About how many circuits are run."""
-    return 2 + n_removed(n_parts, most) + 4 * draws
-
-
 def hypothesis_runs(
     values: Values, wiring: Wiring, circuit: Bools, *, draws: int = 100, most: int = 50, seed: int = 0
 ) -> HypothesisRuns:
@@ -64,12 +59,15 @@ def hypothesis_runs(
     draws    random circuits, and inflated ones
     most     parts whose removal is tested; of more, as many are drawn
 
-    Cost: the circuits of `n_runs`; those without a circuit are nearly the whole model.
+    Cost: a circuit for each part that is tested, four for each draw, and two; those without a circuit are nearly the
+    whole model.
     """
     is_edges, draw = len(circuit) == wiring.n_edges, np.random.default_rng(seed)
     # The input is no component of a circuit.
     parts = np.flatnonzero(circuit) if is_edges else np.flatnonzero(circuit[1:]) + 1
-    tested = parts if len(parts) <= most else np.sort(draw.choice(parts, size=most, replace=False))
+    tested = (
+        parts if n_removed(len(parts), most) == len(parts) else np.sort(draw.choice(parts, size=most, replace=False))
+    )
     removed = np.repeat(circuit[None], len(tested), axis=0)
     removed[np.arange(len(tested)), tested] = False
     inflated = inflated_circuits(wiring, circuit, n=draws, seed=seed)
