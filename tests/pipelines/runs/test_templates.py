@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from circuits import METHODS, METRICS, load_model, read_template
+from circuits import METHODS, METRICS, ReadablePrompts, load_model, read_template
 from pipelines import discover, open_run
+from pipelines.engine.store import Store
+from pipelines.runs.codec import prompts_from
 
 Command = Callable[..., Any]
 TEMPLATE = """
@@ -98,8 +101,11 @@ def test_halves_that_are_held_apart_choose_and_judge_with_words_of_their_own(cir
     for more in ((), ("--solved",)):
         made = circuits(*asked, "--judge-on", "held-out", *more).json
         assert not any("every word in a slot" in warning for warning in made["warnings"])
-        prompts = open_run(made["run"]).prompts
-        names = [{text for prompt in half for text in prompt.answers} for half in (prompts[:6], prompts[6:])]
+        drawn = json.loads((Path("runs") / made["run"] / "run.json").read_text())["jobs"][0]["key"]
+        prompts = ReadablePrompts(prompts_from(Store(Path("runs")).read(drawn)), load_model("reference").tokenizer)
+        assert len(prompts) == 12
+        halves = [prompts[number] for number in range(6)], [prompts[number] for number in range(6, 12)]
+        names = [{text for prompt in half for text in prompt.answers} for half in halves]
         assert names[0] <= {"David", "Simon", "Anna"}
         assert names[1] <= {"Martin", "Lisa", "Emily"}
         assert (made["n_choosing"], made["n_prompts"]) == (6, 12)

@@ -70,7 +70,6 @@ def test_no_file_of_a_command_tells_where_prompts_and_model_lay(
             ("evaluate", one, "--random", "2", "--knockouts", "2"),
             ("profile", *on, "--profiles", "entropy"),
             ("effects", *on),
-            ("reads", *on, "--heads", "a1.h0"),
         ]
         for command in more if is_whole else ():
             answer = circuits(*command)
