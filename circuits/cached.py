@@ -13,8 +13,7 @@ class cached_property(functools.cached_property[T_co]):  # noqa: N801, TID251 (a
     """`functools.cached_property` as it is from Python 3.12 on: without a lock.
 
     Before, each property has one lock for all objects of its class, and jobs that run in threads would compute it one
-    after the other, each for an object of its own. Threads that ask the same object at once may both compute; all of
-    them get the value that was there first.
+    after the other, each for an object of its own. Threads that ask the same object at once may both compute.
 
     >>> class Square:
     ...     side = 3
@@ -38,5 +37,7 @@ class cached_property(functools.cached_property[T_co]):  # noqa: N801, TID251 (a
         if instance is None:
             return self
         assert self.attrname is not None, "set where a class names the property"
-        # Found there before the property is, from the next time on.
-        return vars(instance).setdefault(self.attrname, self.func(instance))
+        # Found there before the property is, from the next time on. It replaces what a property of this name in a class
+        # below has left there, which this one may have asked.
+        value = vars(instance)[self.attrname] = self.func(instance)
+        return value

@@ -75,6 +75,7 @@ SEEN_BY_GRAPHS = {f"circuits.{name}" for name in ("components", "scores", "recov
 SEEN_BY_GRAPHS |= {
     f"circuits.{name}"
     for name in (
+        "cached",
         "csv_text",
         "files",
         "html_text",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,7 +23,7 @@ from pipelines.discover.minimal_report import minimal_facts, of_minimal
 from pipelines.discover.plan import DiscoverPlan
 from pipelines.discover.run import DiscoverRun
 from pipelines.discover.search_command import search_command
-from pipelines.discover.settings import RANKINGS
+from pipelines.discover.settings import RANKINGS, DiscoverSettings
 from pipelines.discover.strongest_heads import strongest_heads
 from pipelines.engine.job import Job
 from pipelines.engine.result_file import Result
@@ -32,7 +32,7 @@ from pipelines.reporting.report import Format, Report
 from pipelines.runs.asked_model import graph_bytes, model_asked
 from pipelines.runs.caveats import accuracy_of, of_accuracy, of_prompts, of_scores, of_ties, of_words
 from pipelines.runs.codec import baseline_from, join_prompts, prompts_from, scores_from
-from pipelines.runs.method_settings import make_method
+from pipelines.runs.method_settings import make_method, with_portable_paths
 from pipelines.runs.prompt_sources import file_of_prompts
 from pipelines.runs.run import read_circuit
 
@@ -69,7 +69,16 @@ def report(plan: DiscoverPlan) -> Discovery:
 
     findings = method.findings(results_of)
     summary = _summary(plan, method, findings)
-    return Discovery(folder=plan.folder, warnings=tuple(summary["warnings"]), summary=summary, findings=findings)
+    warnings = tuple(_pasted(summary["warnings"], plan.config))
+    return Discovery(folder=plan.folder, warnings=warnings, summary=summary, findings=findings)
+
+
+def _pasted(warnings: Sequence[str], config: DiscoverSettings) -> Iterator[str]:
+    """Warnings as they are said here: the command that one may name has its paths in full, where files that others
+    read have names."""
+    told, pasted = search_command(with_portable_paths(config)), search_command(config)
+    for text in warnings:
+        yield text if told is None or pasted is None else text.replace(told, pasted)
 
 
 def _summary(plan: DiscoverPlan, method: Method, findings: Findings) -> dict[str, Any]:
@@ -112,7 +121,7 @@ def _summary(plan: DiscoverPlan, method: Method, findings: Findings) -> dict[str
     if method.measures_named_edges:
         summary["named_edges"] = {"rows": named_edges(measured), "scores_are": method.scores_are}
     summary |= findings.summary
-    searching = None if method.measures_named_edges else search_command(config)
+    searching = None if method.measures_named_edges else search_command(with_portable_paths(config))
     summary["warnings"] = _warnings(summary, every)
     if not only_named_edges(summary):
         summary["warnings"] += of_circuit(summary, tolerance=config.tolerance, searching=searching)

@@ -6,7 +6,6 @@ from graphs.selection import SELECTIONS
 from pipelines.discover.plan import selection_of
 from pipelines.discover.rules import SIZES, has_size
 from pipelines.discover.settings import DiscoverSettings
-from pipelines.runs.method_settings import with_portable_paths
 from pipelines.runs.options import command_line
 
 
@@ -23,4 +22,4 @@ def search_command(config: DiscoverSettings) -> str | None:
     searching = config.model_copy(update=changes if keeps_rule else {**changes, "selection": None})
     if searching == config.model_copy(update={"name": None}) or not has_size(selection_of(searching)["rule"]):
         return None
-    return command_line("discover", with_portable_paths(searching))
+    return command_line("discover", searching)

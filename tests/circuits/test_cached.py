@@ -30,11 +30,19 @@ def test_objects_in_two_threads_compute_at_once_and_once_each():
     assert [one.value for one in both] == [1, 1]
 
 
-def test_threads_that_ask_one_object_all_get_the_first_value():
-    one = Meets()
-    with ThreadPoolExecutor(2) as pool:
-        first, second = pool.map(lambda _: one.value, range(2))
-    assert first == second == one.value
+def test_a_class_can_ask_for_what_the_class_below_it_gives():
+    class Below:
+        @cached_property
+        def value(self) -> int:
+            return 1
+
+    class Above(Below):
+        @cached_property
+        def value(self) -> int:
+            return super().value + 1
+
+    one = Above()
+    assert [one.value, one.value] == [2, 2]
 
 
 def test_the_property_itself_is_told_by_its_class():

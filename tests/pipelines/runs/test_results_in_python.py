@@ -78,7 +78,7 @@ def test_a_comparison_of_runs_has_a_frame_of_every_pair(ioi, store):
     assert frame.drop(columns=["a", "b"]).equals(compared.comparison.to_frame())
     shown = compared._repr_html_()
     assert shown.count("data:image/svg+xml") == 1
-    assert repr(compared) == f"<StoredComparison of ioi, colored-objects in {compared.folder}>"
+    assert repr(compared) == f"<StoredComparison of ioi, colored-objects in {compared.folder.name}>"
 
 
 def test_reports_have_the_frames_of_their_csv_files(ioi, store):
