@@ -32,7 +32,7 @@ from pipelines.reporting.report import Format, Report
 from pipelines.runs.asked_model import graph_bytes, model_asked
 from pipelines.runs.caveats import accuracy_of, of_accuracy, of_prompts, of_scores, of_ties, of_words
 from pipelines.runs.codec import baseline_from, join_prompts, prompts_from, scores_from
-from pipelines.runs.method_settings import make_method, with_portable_paths
+from pipelines.runs.method_settings import make_method
 from pipelines.runs.prompt_sources import file_of_prompts
 from pipelines.runs.run import read_circuit
 
@@ -76,7 +76,7 @@ def report(plan: DiscoverPlan) -> Discovery:
 def _pasted(warnings: Sequence[str], config: DiscoverSettings) -> Iterator[str]:
     """Warnings as they are said here: the command that one may name has its paths in full, where files that others
     read have names."""
-    told, pasted = search_command(with_portable_paths(config)), search_command(config)
+    told, pasted = (search_command(config, is_told=is_told) for is_told in (True, False))
     for text in warnings:
         yield text if told is None or pasted is None else text.replace(told, pasted)
 
@@ -121,7 +121,7 @@ def _summary(plan: DiscoverPlan, method: Method, findings: Findings) -> dict[str
     if method.measures_named_edges:
         summary["named_edges"] = {"rows": named_edges(measured), "scores_are": method.scores_are}
     summary |= findings.summary
-    searching = None if method.measures_named_edges else search_command(with_portable_paths(config))
+    searching = None if method.measures_named_edges else search_command(config, is_told=True)
     summary["warnings"] = _warnings(summary, every)
     if not only_named_edges(summary):
         summary["warnings"] += of_circuit(summary, tolerance=config.tolerance, searching=searching)

@@ -6,11 +6,14 @@ from graphs.selection import SELECTIONS
 from pipelines.discover.plan import selection_of
 from pipelines.discover.rules import SIZES, has_size
 from pipelines.discover.settings import DiscoverSettings
+from pipelines.runs.method_settings import with_portable_paths
 from pipelines.runs.options import command_line
 
 
-def search_command(config: DiscoverSettings) -> str | None:
+def search_command(config: DiscoverSettings, *, is_told: bool) -> str | None:
     """The same discovery with the smallest faithful circuit; None where that is what was asked for, or cannot be.
+
+    is_told  as files tell it that others read; False: as it is pasted here, with paths in full
 
     A rule that has no size to be searched, such as a threshold, is left to the default one. The store is not named:
     results say the same wherever they are kept.
@@ -22,4 +25,4 @@ def search_command(config: DiscoverSettings) -> str | None:
     searching = config.model_copy(update=changes if keeps_rule else {**changes, "selection": None})
     if searching == config.model_copy(update={"name": None}) or not has_size(selection_of(searching)["rule"]):
         return None
-    return command_line("discover", searching)
+    return command_line("discover", with_portable_paths(searching) if is_told else searching)
