@@ -85,7 +85,7 @@ def read_about(data: bytes, *, source: str) -> dict[str, Any]:
             return facts
     raise ValueError(
         f"{source}: nothing in it says where it came from. Files written by `circuits export` and by the commands that "
-        "draw do, unless another program has written them again."
+        "draw do, but tables for programs (csv, parquet, xlsx), and unless another program has written them again."
     )
 
 

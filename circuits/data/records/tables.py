@@ -133,6 +133,10 @@ def _record(header: Sequence[str], cells: Sequence[str]) -> dict[str, Any]:
             f"{len(cells)} cells, and the header names {len(header)}: put a cell that holds the separator in double "
             "quotes."
         )
+    if len(cells) < len(header):
+        raise ValueError(
+            f"{len(cells)} cells, and the header names {len(header)}: an empty cell has its separator too."
+        )
     return _of_cells({name: cell for name, cell in zip(header, cells, strict=False) if cell})
 
 

@@ -191,7 +191,7 @@ def test_an_empty_cell_is_called_empty_and_no_missing_key(tmp_path: Path) -> Non
     assert refused.value.faults == (
         "line 2: 'answer_ids' is empty: fill in the cell.",
         "line 3: 'corrupt_ids', 'answer_ids' are empty: fill in the cell.",
-        "line 4: 'answer_ids' is empty: fill in the cell.",
+        "line 4: 2 cells, and the header names 4: an empty cell has its separator too.",
     )
 
 
