@@ -31,6 +31,12 @@ _PARTS = {
     *("qformer_config", "projector_config", "perceiver_config", "thinker_config", "talker_config"),
     *("encoder", "decoder"),
 }
+# Parts that are built one by one, counted under names that are of no size of a language model.
+_COUNTED = re.compile(r"(^|_)((encoder|decoder)_layers|experts)$")
+# What transformers writes out as a list when it reads a configuration: labels, and kinds of attention with how often.
+_LABELS, _KINDS, _MOST_LABELS = "num_labels", "attention_types", 1_000_000
+# Positions as families call them that read no table of them.
+_UNLEARNED_POSITIONS = ("max_position_embeddings", "max_seq_len", "seq_length")
 # Layers that predict further tokens, counted apart and left out when the model is loaded.
 _FURTHER_LAYERS = "num_nextn_predict_layers"
 # Sizes that some tensor has whatever the family, even where matrices are packed: embedding and norms are not.
@@ -169,6 +175,7 @@ def _require_sizes(config: Mapping[str, Any], shapes: Shapes, place: Path) -> No
     for name, value in config.items():
         if name in _PARTS and isinstance(value, Mapping):
             _require_sizes(value, shapes, place)
+        _require_few(name, value, shapes, place)
         if name not in _SIZES or (value is None and not _is_needed(name, config)) or (name, value) == _AS_VOCABULARY:
             continue
         if type(value) is int and value == 0 and _is_unread(name, config):
@@ -181,6 +188,28 @@ def _require_sizes(config: Mapping[str, Any], shapes: Shapes, place: Path) -> No
             # What is made of positions that are not learned is measured (`circuits.model.built_size`).
             if size > most and not (name in _POSITIONS and not has_learned):
                 raise ValueError(f"{said}, but the weights files hold {most:,} {of} in all. {GIVE}")
+
+
+def _require_few(name: str, value: Any, shapes: Shapes, place: Path) -> None:
+    """Raise a ValueError where transformers would write out or build more of something than there can be."""
+    said = f"{place} says {name} = {value!r:.80}"
+    if name in _UNLEARNED_POSITIONS and type(value) is int and value < 1:
+        raise ValueError(f"{said}, expected a whole number, 1 or more. Give the model's own configuration.")
+    if name == _LABELS and type(value) is int and value > _MOST_LABELS:
+        raise ValueError(f"{said}; at most {_MOST_LABELS:,} are read. Give the model's own configuration.")
+    counts = _counts_in(value) if name == _KINDS else [value] if _COUNTED.search(name) else []
+    for count in counts:
+        if type(count) is int and count > len(shapes) and not any(count in shape for shape in shapes.values()):
+            raise ValueError(f"{said}, but the weights files hold {len(shapes):,} weights in all. {GIVE}")
+
+
+def _counts_in(value: Any) -> Iterator[int]:
+    """The numbers in lists within lists."""
+    if isinstance(value, list):
+        for part in value:
+            yield from _counts_in(part)
+    elif type(value) is int:
+        yield value
 
 
 def _require_room_for_what_sees_what(config: Mapping[str, Any], shapes: Shapes, place: Path) -> None:

@@ -96,6 +96,29 @@ def test_a_size_that_the_weights_deny_is_told_before_a_model_is_built(gpt2, size
         find_model(with_config(gpt2, **{size: value}))
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("decoder_layers", 10**8, "but the weights files hold 52 weights in all"),
+        ("num_encoder_layers", 10**8, "but the weights files hold 52 weights in all"),
+        ("num_local_experts", 10**8, "but the weights files hold 52 weights in all"),
+        ("attention_types", [[["global", "local"], 10**9]], "but the weights files hold 52 weights in all"),
+        ("num_labels", 30_000_000, "at most 1,000,000 are read"),
+        ("max_position_embeddings", -5, "expected a whole number, 1 or more"),
+    ],
+)
+def test_what_would_be_written_out_or_built_without_end_is_told_before_a_model_is_built(gpt2, name, value, told):
+    with pytest.raises(ValueError, match=rf"config\.json says {name} = .*{told}"):
+        find_model(with_config(gpt2, **{name: value}))
+
+
+@pytest.mark.parametrize(
+    "unread", [{"num_labels": 1000}, {"attention_types": [[["global", "local"], 2]]}, {"num_experts": 128}]
+)
+def test_what_has_a_size_of_the_weights_is_taken(gpt2, unread):
+    assert find_model(with_config(gpt2, **unread)).config.items() >= unread.items()
+
+
 def test_a_shape_that_only_the_family_knows_is_told_with_both(gpt2):
     told = r"'transformer\.h\.0\.mlp\.c_fc\.bias' is of 500 numbers; .* it is of 512, and 11 more differ"
     with pytest.raises(ValueError, match=told):
