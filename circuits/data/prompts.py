@@ -17,7 +17,7 @@ from typing import Any
 
 from circuits.cached import cached_property
 from circuits.data import text_checks
-from circuits.data.answers import Answer, answer_of, as_json, continuations_of, require_distinct, tokens_of
+from circuits.data.answers import BOTH, Answer, answer_of, as_json, continuations_of, require_distinct, tokens_of
 from circuits.data.faults import Faults, each, faults_in
 from circuits.data.images import Picture
 from circuits.data.text_checks import PromptWarning
@@ -413,7 +413,7 @@ def prompt_from_text(
     found = [[faults.in_call(_answer, word, clean, tokenizer) for word in side] for side in (answers, wrong_answers)]
     right, wrong = (tuple(answer for answer in side if answer is not None) for side in found)
     if both := [text for text in answers if isinstance(text, str) and text in wrong_answers]:
-        faults.add(f"{both[0]!r} is an answer and a wrong answer: nothing tells them apart.")
+        faults.add(f"{both[0]!r} is {BOTH}")
     else:
         faults.in_call(require_distinct, right, wrong)
     places = {role: faults.in_call(_locate, role, where, tokens) for role, where in roles.items()}
@@ -421,6 +421,7 @@ def prompt_from_text(
     if faults.said:
         # What the parts that could be read are refused for as well; lengths were compared above.
         rest = faults_in(Prompt, tokens.ids, tokens.ids, right, wrong, -1, located)
+        rest = [fault for fault in rest if not (both and fault.endswith(BOTH))]
         faults.add(*(fault for fault in rest if fault != NO_ANSWER or not answers))
     faults.raise_any()
     given = list(zip([*answers, *wrong_answers], right + wrong, strict=True))
@@ -446,9 +447,15 @@ def _unequal_lengths(clean: _Tokens, corrupt: _Tokens, tokenizer: Tokenizer) -> 
     both = (clean.ids, corrupt.ids)
     index = next((i for i, (a, b) in enumerate(zip(*both, strict=False)) if a != b), min(map(len, both)))
     parts = [" ".join(map(repr, token_texts(ids[index : index + 4], tokenizer))) for ids in both]
+    said = f"clean has {len(clean.ids)} tokens, corrupt {len(corrupt.ids)}; patching needs one-to-one positions."
+    bare = [len(_Tokens(side.text.rstrip(), tokenizer).ids) for side in (clean, corrupt)]
+    if bare[0] == bare[1]:
+        spaced = " and ".join(
+            name for name, side in (("clean", clean), ("corrupt", corrupt)) if side.text[-1:].isspace()
+        )
+        return f"{said} The space at the end of {spaced} makes the difference: end both texts alike, best without it."
     return (
-        f"clean has {len(clean.ids)} tokens, corrupt {len(corrupt.ids)}; patching needs one-to-one positions. They "
-        f"first differ at token {index}: clean {parts[0]} ..., corrupt {parts[1]} .... Choose words of "
+        f"{said} They first differ at token {index}: clean {parts[0]} ..., corrupt {parts[1]} .... Choose words of "
         "equal token length."
     )
 

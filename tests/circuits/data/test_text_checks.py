@@ -159,6 +159,19 @@ def test_a_prompt_that_ends_in_a_space_is_named_where_the_tokenizer_sees_it(digi
     assert kinds(prompt(tokenizer_of("words"), text, answers=[5])) == []
 
 
+@pytest.mark.parametrize("side", ["clean", "corrupt"])
+def test_a_space_that_makes_lengths_unequal_is_named(digits: Any, side: str) -> None:
+    texts = {"clean": "Mary gave the book to", "corrupt": "Mary gave the map to"}
+    with pytest.raises(ValueError, match=f"The space at the end of {side} makes the difference: end both texts alike"):
+        prompt(digits, **texts | {side: f"{texts[side]} "}, answers=[5])
+
+
+def test_an_answer_that_is_wrong_too_is_said_once(digits: Any) -> None:
+    with pytest.raises(ValueError, match="an answer and a wrong answer") as error:
+        prompt(digits, **TO_MARY | {"answers": [" Mary"], "wrong_answers": [" Mary"]})
+    assert str(error.value).count("an answer and a wrong answer") == 1
+
+
 def test_a_corrupt_prompt_that_ends_in_a_space_is_named_too(digits: Any) -> None:
     made = prompt(digits, "Mary gave the book to John", corrupt="Mary gave the map to ", answers=[5])
     assert kinds(made) == ["prompt ends in a space"]
