@@ -70,9 +70,10 @@ def _unfaithful(summary: Mapping[str, Any], bound: float, searching: str | None)
     ends = "" if interval is None else f" [{interval[0]:z.2f}, {interval[1]:z.2f}]"
     said = f"the circuit is not faithful: {share:z.2f}{ends} on {judging}, below {bound:z.2f}."
     if fitted >= bound:
+        more = "a longer file, or more of it" if "prompt_file" in summary else "--prompts"
         return (
             f"{said} It reaches {fitted:z.2f} on the {n_choosing} prompts that chose it, to which it is "
-            f"fitted: choose on more prompts (--prompts), or {instead}."
+            f"fitted: choose on more prompts ({more}), or {instead}."
         )
     return f"{said} {_what_would_do(summary, bound, searching)}"
 

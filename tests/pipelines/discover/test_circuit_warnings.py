@@ -77,6 +77,13 @@ def test_the_selection_that_would_have_worked_is_named_where_it_is_stored():
     assert "the 9 strongest edges by signed score" in said
 
 
+def test_more_prompts_are_those_of_a_longer_file_where_a_file_gave_them():
+    assert "choose on more prompts (--prompts)" in unfaithful(faithfulness_on_choosing=0.9)
+    assert "choose on more prompts (a longer file, or more of it)" in unfaithful(
+        faithfulness_on_choosing=0.9, prompt_file={"file": "own.csv", "sha256": "0"}
+    )
+
+
 def test_else_the_command_that_finds_it_is_named_or_the_best_size_that_was_tried():
     low = CURVE | {"faithfulness_signed": [0.2, 0.3, 0.4], "faithfulness_absolute": [0.1, 0.2, 0.3]}
     assert unfaithful(curve=low, searching="circuits discover ioi").endswith("circuit: circuits discover ioi")
