@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from operator import add, mul
 from typing import NamedTuple, TypeAlias
 
 from circuits.data.templates import ANOTHER_KIND, BOTH, Template, Word
@@ -19,12 +20,13 @@ Lists: TypeAlias = Mapping[str, Sequence[Word]]
 # Of words that decide no answer: with fewer, a half would have one alone.
 _FEWEST_APART = 4
 # Ways to share words that are followed up; the most even ones, where there are more. Small lists have fewer.
-_WAYS = 1000
+_WAYS = 500
 _SHOWN = 6
 _REMEDY = "Add words, or take out the line `halves: apart`."
 
 _Cell: TypeAlias = tuple[str, tuple[str, ...]]
-"""What each half should have as much of: words of a list that have these kinds."""
+"""What each half should have as much of: words of a list that have these kinds. Without a list, texts that stand in
+all these places: of two groups with as many words, only one may have texts enough for a prompt."""
 
 
 def halves_of(template: Template, words: Lists, makes: Callable[[Lists], bool]) -> tuple[Lists, Lists]:
@@ -129,7 +131,9 @@ class _Parting:
         self.group_of = self._groups()
         self._key_texts = {word.text for name in keys for word in words[name] if self._is_said(name, word)}
         self._counts, self._in_both = self._count_cells()
-        self._cells = list(dict.fromkeys([*self._in_both, *(cell for of in self._counts.values() for cell in of)]))
+        cells = dict.fromkeys([*self._in_both, *(cell for of in self._counts.values() for cell in of)])
+        self._cells = sorted(cells, key=lambda cell: not cell[0])
+        self._n_of_lists = sum(bool(name) for name, _ in cells)
 
     def first(self, makes: Callable[[Lists], bool]) -> tuple[Lists, Lists] | None:
         """The halves with the most even shares that both make a prompt and lack no kind; None where there are none."""
@@ -164,12 +168,12 @@ class _Parting:
 
     def _groups(self) -> dict[str, int]:
         """Text -> the group of those that stay together."""
-        members: dict[str, set[str]] = {}
+        members: dict[str, tuple[str, ...]] = {}
         for own in (own for name in self._parted for own in self._places(name)):
-            joined = set[str]().union(*(members.get(word.text, {word.text}) for word in own))
+            joined = tuple(dict.fromkeys(text for word in own for text in members.get(word.text, (word.text,))))
             members.update(dict.fromkeys(joined, joined))
-        numbers: dict[int, int] = {}
-        return {text: numbers.setdefault(id(group), len(numbers)) for text, group in members.items()}
+        numbers = {group: number for number, group in enumerate(dict.fromkeys(members.values()))}
+        return {text: numbers[group] for text, group in members.items()}
 
     def _count_cells(self) -> tuple[dict[int, Counter[_Cell]], Counter[_Cell]]:
         """What each group has of each cell, and what both halves have of it."""
@@ -187,7 +191,15 @@ class _Parting:
                     to[name, (word.kind,)] += 1
                 if is_parted and len(here) > 1:
                     counts[self.group_of[here[0].text]][name, tuple(word.kind for word in here)] += 1
+        for text, group in self.group_of.items():
+            stands = (
+                f"{name}.{kind}" for name, kinds in self._taken.items() for kind in kinds if self._has(name, kind, text)
+            )
+            counts[group]["", tuple(stands)] += 1
         return counts, in_both
+
+    def _has(self, name: str, kind: str, text: str) -> bool:
+        return any((word.kind, word.text) == (kind, text) for word in self._words[name])
 
     def _every_second(self) -> dict[int, int]:
         """Group -> the half that it goes to where every second word of a list goes to the other half."""
@@ -219,15 +231,15 @@ class _Parting:
         for kind in kinds:
             size, more = len(kind.groups), dict[tuple[int, ...], tuple[int, ...]]()
             for n in sorted(range(size + 1), key=lambda n, kind=kind: abs(n - kind.n_first)):
+                step = [(2 * n - size) * each for each in kind.each]
                 for gaps, chosen in ways.items():
-                    new = tuple(gap + (2 * n - size) * each for gap, each in zip(gaps, kind.each, strict=True))
-                    more.setdefault(new, (*chosen, n))
-            ways = dict(sorted(more.items(), key=lambda way: _unevenness(way[0]))[:_WAYS])
+                    more.setdefault(tuple(map(add, gaps, step)), (*chosen, n))
+            ways = dict(sorted(more.items(), key=lambda way: self._unevenness(way[0]))[:_WAYS])
 
         def order(way: tuple[tuple[int, ...], tuple[int, ...]]) -> tuple[int, int, int]:
             gaps, chosen = way
             moved = sum(abs(n - kind.n_first) for n, kind in zip(chosen, kinds, strict=True))
-            return _unevenness(gaps), moved, -sum(gaps)
+            return self._unevenness(gaps), moved, -sum(gaps)
 
         for gaps, chosen in sorted(ways.items(), key=order):
             yield (
@@ -238,6 +250,10 @@ class _Parting:
                     for number, group in enumerate(kind.groups)
                 },
             )
+
+    def _unevenness(self, gaps: Sequence[int]) -> int:
+        of_lists = gaps[: self._n_of_lists]
+        return sum(map(mul, of_lists, of_lists))
 
     def _shares(self, gaps: Sequence[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """What each half has of every cell."""
@@ -252,7 +268,7 @@ class _Parting:
     def _lacking(self, gaps: Sequence[int]) -> list[_Cell]:
         """The lists and kinds of which a half has none."""
         shares = zip(self._cells, *self._shares(gaps), strict=True)
-        return [cell for cell, *both in shares if len(cell[1]) == 1 and not min(both)]
+        return [(name, kinds) for (name, kinds), *both in shares if name and len(kinds) == 1 and not min(both)]
 
     def _half(self, sides: Mapping[int, int], side: int) -> Lists:
         """The words of one half; with a word of a list that is parted go its kinds that stand nowhere."""
@@ -270,10 +286,6 @@ class _Parting:
             else:
                 half[name] = tuple(of_list)
         return half
-
-
-def _unevenness(gaps: Sequence[int]) -> int:
-    return sum(gap * gap for gap in gaps)
 
 
 def _is_within(share: Sequence[int], other: Sequence[int]) -> bool:

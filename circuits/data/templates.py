@@ -66,8 +66,8 @@ class Template(NamedTuple):
     corrupt        slot -> one of the rules, or a slot
     wrong_answers  None: the answers of the corrupt prompt
     leave_out      which words a model is spared; None: they are refused
-    halves         `apart`: the first half of the prompts and the second have no word in common in the slots that
-                   decide the answer; None: both are drawn from all words
+    halves         `apart`: no word that decides an answer in one half of the prompts is in a slot of the other; None:
+                   both are drawn from all words
     """
 
     name: str

@@ -229,11 +229,19 @@ def test_words_that_all_hang_together_are_refused_by_name() -> None:
         halves(apart(chain, fields="{n:S}"))
 
 
+def test_of_words_that_count_alike_those_go_together_that_make_prompts() -> None:
+    """A prompt and what replaces a word of it need three texts, and of two words only those of `e f` have as many."""
+    words = {"n": rows("s p", "a a", "b b", "c c", "d d", "e f"), "m": list("abcde")}
+    made = apart(words)
+    first, second = halves_of(made.template, made.template.words, makes_of(made))
+    assert [texts(first["n"]), texts(second["n"])] == [{"a", "e", "f"}, {"b", "c", "d"}]
+
+
 @st.composite
 def shared(draw: st.DrawFn) -> TemplateTask:
     """Few words in two or three lists that share many."""
-    some = st.sampled_from("abcdefg")
-    plain = st.lists(some, min_size=2, max_size=5, unique=True)
+    some = st.sampled_from("abcdefghik")
+    plain = st.lists(some, min_size=3, max_size=6, unique=True)
 
     def forms(columns: tuple[list[str], list[str]]) -> list[dict[str, str]]:
         return [{"s": one, "p": other} for one, other in zip(*columns, strict=False)]
