@@ -50,14 +50,14 @@ def halves_of(template: Template, words: Lists, makes: Callable[[Lists], bool]) 
         for parted in ([*keys, *enough], keys) if enough else (keys,):
             if halves := _Parting(template, words, taken, keys, parted).first(makes):
                 return halves
-    few = [name for name in keys if min(_count(words[name], kind) for kind in taken[name]) < 2]
+    few = [name for name in keys if min((_count(words[name], kind) for kind in taken[name]), default=0) < 2]
     refused = few or [*dict.fromkeys(name for name, _ in _Parting(template, words, taken, keys, keys).lacking())]
     if not refused:
         counts = ", ".join(f"{len(of)} of {name!r}" for name, of in words.items())
         raise ValueError(
             f"too few words for prompts in two halves that have none in common: {counts}. {_REMEDY}",
         )
-    kinds = [(name, kind) for name in refused for kind in taken[name]]
+    kinds = [(name, kind) for name in refused for kind in taken[name] or ("",)]
     counts = ", ".join(
         f"{_count(words[name], kind)} of {f'{name}.{kind}' if kind else repr(name)}" for name, kind in kinds
     )

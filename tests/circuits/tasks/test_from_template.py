@@ -156,6 +156,9 @@ def test_too_few_words_for_halves_are_named(tokenizer: Any) -> None:
     kinds = {"noun": [{"singular": "key", "plural": "keys"}, {"singular": "sheep"}]}
     with pytest.raises(ValueError, match=r"hold the halves of the prompts apart: 2 of noun.singular, 1 of noun.plural"):
         task(AGREEMENT, halves="apart", words=kinds).count(4)
+    none_left = task(IOI, halves="apart")
+    with pytest.raises(ValueError, match=r"hold the halves of the prompts apart: 0 of 'name'\. Add words"):
+        halves_of(none_left.template, none_left.template.words | {"name": ()}, makes_of(none_left))
     with pytest.raises(ValueError, match=r"value of 'halves'"):
         task(IOI, halves="together")
 
