@@ -12,8 +12,8 @@ answers        a text, or several, as they follow the prompt, in which `{S}` is 
                word in another kind; or {slot: {kind: texts}}, by the kind of a slot's word
 wrong_answers  the same; left out, the answers of the corrupt prompt that the clean one does not have
 leave_out      `unequal`, `several tokens`: words to leave out for a model instead of refusing them
-halves         `apart`: the half of the prompts that chooses a circuit and the one that judges it have no word in common
-               in the slots that decide the answer, nor in others of which there are enough
+halves         `apart`: no word that decides an answer in the half of the prompts that chooses a circuit is in a slot of
+               the one that judges it, nor the other way round (`circuits.data.halves`)
 
 `circuits.tasks.from_template` draws prompts of it for a tokenizer.
 """

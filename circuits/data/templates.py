@@ -66,8 +66,8 @@ class Template(NamedTuple):
     corrupt        slot -> one of the rules, or a slot
     wrong_answers  None: the answers of the corrupt prompt
     leave_out      which words a model is spared; None: they are refused
-    halves         `apart`: the first half of the prompts and the second have no word in common in the slots that
-                   decide the answer; None: both are drawn from all words
+    halves         `apart`: no word that decides an answer in one half of the prompts is in a slot of the other; None:
+                   both are drawn from all words
     """
 
     name: str
@@ -83,14 +83,33 @@ class Template(NamedTuple):
     def key_lists(self) -> set[str]:
         """The lists of words that decide the answer: of slots that differ in the corrupt prompt, or that stand in
         answers."""
-        asked = [self.answers, *(() if self.wrong_answers is None else (self.wrong_answers,))]
-        texts = [text for one in asked for text in (*one.texts, *(text for of in one.by_kind.values() for text in of))]
         slots = {
             *self.corrupt,
-            *(one.slot for one in asked),
-            *(name for text in texts for _, name, _ in fields_of(text)),
+            *(one.slot for one in self._all_answers),
+            *(name for text in self._answer_texts for _, name, _ in fields_of(text)),
         }
         return {slot.words for sentence in self.sentences for name, slot in sentence.slots.items() if name in slots}
+
+    @property
+    def asked_kinds(self) -> dict[str, set[str]]:
+        """List -> the kinds in which answers say a word of it, whether or not a slot holds them."""
+        asked: dict[str, set[str]] = {}
+        for _, name, kind in (field for text in self._answer_texts for field in fields_of(text)):
+            for sentence in self.sentences if kind else ():
+                asked.setdefault(sentence.slots[name].words, set()).add(kind)
+        return asked
+
+    @property
+    def _all_answers(self) -> list[Answers]:
+        return [self.answers, *(() if self.wrong_answers is None else (self.wrong_answers,))]
+
+    @property
+    def _answer_texts(self) -> list[str]:
+        return [
+            text
+            for one in self._all_answers
+            for text in (*one.texts, *(text for of in one.by_kind.values() for text in of))
+        ]
 
     def in_kind(self, slot: Slot, word: Word, kind: str) -> Word | None:
         """The same word in another kind."""

@@ -10,6 +10,7 @@ from numbers import Integral
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
+from circuits.data.halves import Lists, halves_of
 from circuits.data.prompts import Prompt, PromptSet, Tokenizer, prompt_from_text
 from circuits.data.template_file import read_template_file
 from circuits.data.templates import ANOTHER_KIND, ANOTHER_WORD, RULES, SEVERAL_TOKENS, Sentence, Template, Word, Words
@@ -20,8 +21,6 @@ from circuits.tasks.base import Draw, Filled, Task, fill, one_of
 # With one draw in 100 that finds all its words, missing every one has a chance of 4e-5.
 _TRIES = 1000
 _SHOWN_WORDS = 12
-# Of words that decide no answer: with fewer, a half would have one alone.
-_FEWEST_APART = 4
 
 
 class Unfit(NamedTuple):
@@ -80,44 +79,18 @@ class TemplateTask(Task):
         words = self._left(tokenizer)
         return self._parts(words, self._count_apart(n, words))
 
-    def _parts(self, words: Mapping[str, Sequence[Word]], n: int) -> list[Part]:
-        halves = zip(self._halves(words), ((n + 1) // 2, n // 2), strict=True)
-        return [
-            Part(TemplateTask(template=self.template._replace(words=own, halves=None)), size) for own, size in halves
-        ]
+    def _parts(self, words: Lists, n: int) -> list[Part]:
+        halves = halves_of(self.template, words, lambda own: self._of(own).count(1) > 0)
+        return [Part(self._of(own), size) for own, size in zip(halves, ((n + 1) // 2, n // 2), strict=True)]
 
-    def _halves(self, words: Mapping[str, Sequence[Word]]) -> tuple[dict[str, tuple[Word, ...]], ...]:
-        """The words of each half: every second one of a list goes into the other half, with all its kinds and wherever
-        else it stands. Lists with fewer than four words of a kind that decide no answer are in both halves whole."""
-        keys, side_of = self.template.key_lists, dict[str, int]()
-        halves: tuple[dict[str, tuple[Word, ...]], ...] = ({}, {})
-        for name in sorted(words, key=lambda name: name not in keys):
-            fewest = min(Counter(word.kind for word in words[name]).values(), default=0)
-            if name not in keys and fewest < _FEWEST_APART:
-                for half in halves:
-                    half[name] = tuple(words[name])
-                continue
-            if fewest < 2:
-                kinds = Counter(word.kind for word in words[name])
-                few = ", ".join(f"{n} of {name}.{kind}" if kind else f"{n} of {name!r}" for kind, n in kinds.items())
-                raise ValueError(
-                    f"too few words to hold the halves of the prompts apart: {few}. Add words, or take out the line "
-                    "`halves: apart`."
-                )
-            sides = _sides(words[name], side_of)
-            for side, half in enumerate(halves):
-                half[name] = tuple(word for word in words[name] if sides[word.place] == side)
-        return halves
+    def _of(self, words: Lists) -> TemplateTask:
+        """The prompts of these words alone."""
+        own = {name: tuple(of_list) for name, of_list in words.items()}
+        return TemplateTask(template=self.template._replace(words=own, halves=None))
 
-    def _count_apart(self, at_most: int, words: Mapping[str, Sequence[Word]]) -> int:
+    def _count_apart(self, at_most: int, words: Lists) -> int:
         """How many prompts there are in two halves, the first of which may have one more; counted up to a number."""
         first, second = (part.task.count(part.n) for part in self._parts(words, at_most))
-        if not (first and second):
-            counts = ", ".join(f"{len(of)} of {name!r}" for name, of in words.items())
-            raise ValueError(
-                f"too few words for prompts in two halves that have none in common: {counts}. Add words, or take out "
-                "the line `halves: apart`."
-            )
         return min(at_most, 2 * min(first, second) + (first > second))
 
     def count(self, at_most: int, tokenizer: Tokenizer | None = None) -> int:
@@ -266,26 +239,6 @@ def listed(unfit: list[Unfit]) -> str:
     """The first few of many words, each with the reason."""
     shown = ", ".join(f"{one.word.text!r} ({one.reason})" for one in unfit[:_SHOWN_WORDS])
     return shown + (f" and {len(unfit) - _SHOWN_WORDS} more" if len(unfit) > _SHOWN_WORDS else "")
-
-
-def _sides(words: Sequence[Word], side_of: dict[str, int]) -> dict[int, int]:
-    """Place of every word -> the half that it goes to; equally many of each sort of kinds.
-
-    side_of  text -> the half where it went in another list, and goes here; those of these words are added
-    """
-    texts: dict[int, list[Word]] = {}
-    for word in words:
-        texts.setdefault(word.place, []).append(word)
-    sides: dict[int, int] = {}
-    taken: Counter[tuple[tuple[str, ...], int]] = Counter()
-    for place, own in texts.items():
-        kinds = tuple(word.kind for word in own)
-        known = [side_of[word.text] for word in own if word.text in side_of]
-        side = known[0] if known else int(taken[kinds, 0] > taken[kinds, 1])
-        taken[kinds, side] += 1
-        sides[place] = side
-        side_of.update(dict.fromkeys((word.text for word in own), side))
-    return sides
 
 
 def _filled(sentence: Sentence, words: Words) -> Filled:

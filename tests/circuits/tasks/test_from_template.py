@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from circuits.data.halves import Lists, halves_of
 from circuits.data.prompts import Prompt
 from circuits.data.template_file import template_from
 from circuits.data.templates import RULES, Word
@@ -101,6 +102,14 @@ def words_of(tokenizer: Any, prompts: Sequence[Prompt], *roles: str) -> set[str]
     return {word(tokenizer, prompt, role) for prompt in prompts for role in roles}
 
 
+def makes_of(made: TemplateTask) -> Callable[[Lists], bool]:
+    def makes(words: Lists) -> bool:
+        own = {name: tuple(of_list) for name, of_list in words.items()}
+        return TemplateTask(template=made.template._replace(words=own, halves=None)).count(1) > 0
+
+    return makes
+
+
 def texts(words: Sequence[Word]) -> set[str]:
     return {one.text for one in words}
 
@@ -147,8 +156,161 @@ def test_too_few_words_for_halves_are_named(tokenizer: Any) -> None:
     kinds = {"noun": [{"singular": "key", "plural": "keys"}, {"singular": "sheep"}]}
     with pytest.raises(ValueError, match=r"hold the halves of the prompts apart: 2 of noun.singular, 1 of noun.plural"):
         task(AGREEMENT, halves="apart", words=kinds).count(4)
+    none_left = task(IOI, halves="apart")
+    with pytest.raises(ValueError, match=r"hold the halves of the prompts apart: 0 of 'name'\. Add words"):
+        halves_of(none_left.template, none_left.template.words | {"name": ()}, makes_of(none_left))
     with pytest.raises(ValueError, match=r"value of 'halves'"):
         task(IOI, halves="together")
+
+
+def rows(kinds: str, *texts: str) -> list[dict[str, str]]:
+    """Words in several kinds, of texts such as `key keys`."""
+    return [dict(zip(kinds.split(), text.split(), strict=False)) for text in texts]
+
+
+def apart(words: dict[str, Any], *, fields: str = "{n:S} {m:T}", **changes: Any) -> TemplateTask:
+    said = {"templates": fields, "words": words, "corrupt": {"S": "another word"}, "answers": " is"}
+    return task(said, **{"wrong_answers": " are", "halves": "apart"} | changes)
+
+
+def halves(made: TemplateTask) -> list[dict[str, list[str]]]:
+    """The texts of every list, in each half."""
+    return [
+        {name: [word.text for word in words] for name, words in half.items()}
+        for half in halves_of(made.template, made.template.words, lambda _: True)
+    ]
+
+
+def test_words_that_hang_together_by_their_kinds_stay_in_one_half() -> None:
+    both = {"S": "another word", "T": "another word"}
+    forms = rows("s p", "sheep fish", "cow cows", "hen hens", "ox oxen")
+    animals = {"n": ["sheep", "fish", "dog", "cat"], "m": forms}
+    first, second = halves(apart(animals, corrupt=both))
+    assert first == {"n": ["sheep", "fish"], "m": ["sheep", "fish", "hen", "hens"]}
+    assert second == {"n": ["dog", "cat"], "m": ["cow", "cows", "ox", "oxen"]}
+    ring = halves(apart({"n": rows("s p", "a b", "c d", "d a", "g h", "i k", "l m")}, fields="{n:S}"))
+    assert [sorted(half["n"]) for half in ring] == [["a", "a", "b", "c", "d", "d"], ["g", "h", "i", "k", "l", "m"]]
+
+
+def test_sides_are_chosen_over_all_lists_together() -> None:
+    words = {"n": list("abcdefgh"), "m": list("aceg")}
+    first, second = halves(apart(words, corrupt={"S": "another word", "T": "another word"}))
+    assert {name: len(of) for name, of in first.items()} == {"n": 4, "m": 2}
+    assert not {*first["n"], *first["m"]} & {*second["n"], *second["m"]}
+
+
+def test_lists_without_a_common_word_are_parted_by_every_second_one_of_each_kind() -> None:
+    words = {"n": {"he": list("abcde"), "she": list("fghi")}, "m": list("jklm"), "o": list("pqr")}
+    first, second = halves(apart(words, fields="{n:S} {m:T} {o:U}"))
+    assert first == {"n": list("acefh"), "m": list("jl"), "o": list("pqr")}
+    assert second == {"n": list("bdgi"), "m": list("km"), "o": list("pqr")}
+
+
+def test_a_short_list_gives_a_word_that_decides_an_answer_to_its_half_alone() -> None:
+    words = {"n": list("abcdef"), "m": ["a", "b", "z"]}
+    assert [half["m"] for half in halves(apart(words))] == [["a", "z"], ["b", "z"]]
+    with pytest.raises(ValueError, match=r"hold the halves of the prompts apart: 1 of 'm'; the same word in other"):
+        halves(apart(words | {"m": ["a"]}))
+
+
+def test_what_no_slot_takes_is_no_reason_to_refuse_a_template() -> None:
+    forms = rows("s p", "a q", "b", "c", "d")
+    assert [half["n"] for half in halves(apart({"n": forms}, fields="{n.s:S}"))] == [["a", "q", "c"], ["b", "d"]]
+    # Nor are words together that only share one: `x` is in no prompt and no answer.
+    forms = {"n": [{"s": "a", "p": "x"}, {"s": "x", "q": "b"}, {"s": "c"}, {"s": "b"}]}
+    assert [half["n"] for half in halves(apart(forms, fields="{n.s:S}"))] == [["a", "x", "c"], ["x", "b", "b"]]
+    # But an answer says its kind.
+    said = halves(apart(forms, fields="{n.s:S}", answers=" {S.q}"))
+    assert [half["n"] for half in said] == [["a", "x", "c"], ["x", "b", "b"]]
+
+
+def test_words_that_all_hang_together_are_refused_by_name() -> None:
+    chain = {"n": rows("s p", "a b", "b c", "c d", "d a")}
+    with pytest.raises(
+        ValueError, match=r"apart: 4 of n.s, 4 of n.p; .* stay in one half, here 'a', 'b', 'c', 'd'\. Add"
+    ):
+        halves(apart(chain, fields="{n:S}"))
+
+
+def test_of_words_that_count_alike_those_go_together_that_make_prompts() -> None:
+    """A prompt and what replaces a word of it need three texts, and of two words only those of `e f` have as many."""
+    words = {"n": rows("s p", "a a", "b b", "c c", "d d", "e f"), "m": list("abcde")}
+    made = apart(words)
+    first, second = halves_of(made.template, made.template.words, makes_of(made))
+    assert [texts(first["n"]), texts(second["n"])] == [{"a", "e", "f"}, {"b", "c", "d"}]
+
+
+@st.composite
+def shared(draw: st.DrawFn) -> TemplateTask:
+    """Few words in two or three lists that share many."""
+    some = st.sampled_from("abcdefghik")
+    plain = st.lists(some, min_size=3, max_size=6, unique=True)
+
+    def forms(columns: tuple[list[str], list[str]]) -> list[dict[str, str]]:
+        return [{"s": one, "p": other} for one, other in zip(*columns, strict=False)]
+
+    words = {name: draw(st.one_of(plain, st.tuples(plain, plain).map(forms))) for name in "nmo"}
+    kind = {name: draw(st.sampled_from([".s", ""])) if isinstance(of[0], dict) else "" for name, of in words.items()}
+    fields = [f"{{n{kind['n']}:S}}", f"{{m{kind['m']}:T}}", f"{{o{kind['o']}:U}}", f"{{n{kind['n']}:R}}"]
+    changed = draw(st.lists(st.sampled_from("STU"), min_size=1, max_size=2, unique=True))
+    used = draw(st.sampled_from([fields[:2], fields[:3], [fields[0], fields[1], fields[3]]]))
+    slots = [field[-2] for field in used]
+    rules = {slot: "another word" for slot in changed if slot in slots} or {"S": "another word"}
+    return apart(words, fields=" ".join(used), corrupt=rules)
+
+
+def said_in(made: TemplateTask) -> dict[str, list[Word]]:
+    """The words of each list that a slot takes, which is all of its kinds or the one that it names."""
+    slots = made.template.sentences[0].slots.values()
+    return {
+        slot.words: [word for word in made.template.words[slot.words] if slot.kind in (None, word.kind)]
+        for slot in slots
+    }
+
+
+def exists(made: TemplateTask) -> bool:
+    """Whether any way to give each word that decides an answer to a half leaves prompts, and all kinds, in both."""
+    said, keys = said_in(made), made.template.key_lists
+    deciding = sorted({word.text for name in keys for word in said[name]})
+    bound = [
+        {word.text for word in said[name] if word.place == place} for name in keys for place in range(len(said[name]))
+    ]
+    for bits in range(2 ** len(deciding)):
+        side_of = {text: bits >> number & 1 for number, text in enumerate(deciding)}
+        if any(len({side_of[text] for text in together}) > 1 for together in bound):
+            continue
+        own = [
+            {
+                name: tuple(word for word in words if side_of.get(word.text, side) == side)
+                for name, words in said.items()
+            }
+            for side in (0, 1)
+        ]
+        has_all = all(
+            {word.kind for word in half[name]} == {word.kind for word in said[name]} for half in own for name in said
+        )
+        if has_all and all(
+            TemplateTask(template=made.template._replace(words=half, halves=None)).count(1) for half in own
+        ):
+            return True
+    return False
+
+
+@given(made=shared())
+@settings(max_examples=60, deadline=None)
+def test_halves_share_no_word_that_decides_an_answer_and_are_refused_only_where_none_exist(made: TemplateTask) -> None:
+    words, makes = made.template.words, makes_of(made)
+    if not exists(made):
+        with pytest.raises(ValueError, match="too few words"):
+            halves_of(made.template, words, makes)
+        return
+    said, keys = said_in(made), made.template.key_lists
+    first, second = (
+        {name: texts([w for w in half[name] if w in said[name]]) for name in said}
+        for half in halves_of(made.template, words, makes)
+    )
+    for one, other in ((first, second), (second, first)):
+        assert not set[str]().union(*(one[name] for name in keys)) & set[str]().union(*other.values())
 
 
 def test_all_combinations_are_found_and_no_more(tokenizer: Any) -> None:
