@@ -81,7 +81,7 @@ def commands_of(file: Path, out: Path) -> list[list[str]]:
                 f"{file} keeps {command!r}, and {', '.join(foreign)} is no setting of what is computed: commands in "
                 "files do not say where to compute, what to read and where to write. Not run."
             )
-        asked.append([*located(arguments, facts, file, out), "--runs", str(out)])
+        asked.append([*located(arguments, known[name].settings, facts, file, out), "--runs", str(out)])
     return asked
 
 

@@ -3,39 +3,61 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from circuits.files import read_bytes
 from circuits.methods import METHODS
 from circuits.model.sources import find_model, is_path, source_fingerprint
 from pipelines.engine.execution import DEFAULT_STORE
+from pipelines.runs.options import as_yaml_values
 from pipelines.runs.run import is_file, run_folders
-from pipelines.runs.settings import IMAGE_PATHS
+from pipelines.runs.settings import IMAGE_PATHS, CommandSettings, RunConfig
+from pipelines.runs.settings_file import parse_assignments
 
 
-def located(words: Sequence[str], facts: Mapping[str, Any], file: Path, out: Path) -> list[str]:
+def located(
+    words: Sequence[str], settings: type[CommandSettings], facts: Mapping[str, Any], file: Path, out: Path
+) -> list[str]:
     """The words of a command with what they name where it lies here: as they say, beside the file that keeps them, or
     where runs of the same store say that they took it from.
 
     facts  what the file says of itself
 
-    ValueError where a prompt file is not here, or has another content than the file says, and for a model with other
-    weights.
+    Only what has the content that the file says is taken, and of what it says no content, what is where the command
+    says. ValueError where a prompt file or the file of a method's setting is not here, or has another content, and for
+    a model with other weights.
     """
+    words = [part for word in words for part in _parted(word)]
     hashes, weights, known = _hashes(facts), _weights(facts), _Known(file, out)
-    found = []
+    method, found = _method(words, settings), []
     for before, word in zip(["", *words], words, strict=False):
         if (name := Path(word).name) in hashes:
             found.append(_prompt_file(word, hashes[name], file, known))
         elif before == "--model":
             found.append(_model(word, weights, file, known))
+        elif before == "--set":
+            found.append(_assignment(word, method, facts, file, known))
         else:
-            key, is_set, value = word.rpartition("=")
-            place = _place(value, file, known) if value and not word.startswith("-") else None
-            found.append(word if place is None else f"{key}{is_set}{place}")
+            found.append(word)
     return found
+
+
+def _parted(word: str) -> list[str]:
+    """An option and its value, also where one word holds both."""
+    return word.split("=", 1) if word.startswith("--") else [word]
+
+
+def _given(words: Sequence[str], option: str) -> str | None:
+    return next((word for before, word in pairwise(words) if before == option), None)
+
+
+def _method(words: Sequence[str], settings: type[CommandSettings]) -> str | None:
+    """The name of the method that a command uses; None of a command that uses none."""
+    default = settings.model_fields["method"].default if issubclass(settings, RunConfig) else None
+    return _given(words, "--method") or default
 
 
 class _Known:
@@ -77,13 +99,6 @@ def _candidates(word: str, file: Path, known: _Known) -> Iterator[Path]:
     yield from known(Path(word).name)
 
 
-def _place(word: str, file: Path, known: _Known) -> str | None:
-    """Where something lies that is not where a command says; None where it is there, or nowhere."""
-    if _exists(Path(word)) or (not Path(word).suffix and "/" not in word):
-        return None
-    return next((str(path) for path in _candidates(word, file, known) if _exists(path)), None)
-
-
 def _exists(path: Path) -> bool:
     try:
         return path.exists()
@@ -91,21 +106,75 @@ def _exists(path: Path) -> bool:
         return False
 
 
-def _prompt_file(word: str, hashes: set[str], file: Path, known: _Known) -> str:
-    name = Path(word).name
-    if len(hashes) > 1:
+class _Wanted(NamedTuple):
+    """What a command reads, by its content.
+
+    what    how errors call it, with its name
+    hashes  its content, as the file tells it
+    kind    what the hashes are called
+    """
+
+    what: str
+    hashes: set[str]
+    kind: str
+
+
+def _taken(word: str, wanted: _Wanted, content: Callable[[Path], str | None], file: Path, known: _Known) -> Path:
+    """The nearest place that holds what is wanted. ValueError where none does.
+
+    content  the hash of what lies at a place; None where nothing does
+    """
+    if len(wanted.hashes) > 1:
         raise ValueError(
-            f"{file} keeps commands on {len(hashes)} prompt files that are all called {name}: which of them a command "
-            "takes is not said. Not run: rerun a file of one of the runs."
+            f"{file} keeps commands on {len(wanted.hashes)} {wanted.what} with different content: which of them a "
+            "command takes is not said. Not run: rerun a file of one of the runs."
         )
-    there = [path for path in _candidates(word, file, known) if is_file(path)]
-    place = next((path for path in there if hashlib.sha256(read_bytes(path)).hexdigest() in hashes), None)
+    there = {path: held for path in _candidates(word, file, known) if (held := content(path)) is not None}
+    place = next((path for path, held in there.items() if held in wanted.hashes), None)
     if place is not None:
-        return word if place == Path(word) else str(place)
-    what = f"{file} was made from a prompt file {name} with the SHA-256 {min(hashes)}"
+        return place
+    what = f"{file} was made from {wanted.what} with the {wanted.kind} {min(wanted.hashes)}"
     if there:
-        raise ValueError(f"{what}, and {_listed(there)} holds something else. Not run.")
+        raise ValueError(f"{what}, and {_listed([*there])} holds something else. Not run.")
     raise ValueError(f"{what}, which is not here. Not run: put it where the command says, {word}.")
+
+
+def _prompt_file(word: str, hashes: set[str], file: Path, known: _Known) -> str:
+    wanted = _Wanted(f"a prompt file {Path(word).name}", hashes, "SHA-256")
+    place = _taken(word, wanted, _sha256, file, known)
+    return word if place == Path(word) else _from_here(place)
+
+
+def _sha256(path: Path) -> str | None:
+    return hashlib.sha256(read_bytes(path)).hexdigest() if is_file(path) else None
+
+
+def _assignment(word: str, method: str | None, facts: Any, file: Path, known: _Known) -> str:
+    """A setting of a method, `KEY=VALUE`; of what is no path, or of what no content is told, as it is."""
+    try:
+        ((name, value),) = parse_assignments([word]).items()
+    except ValueError:  # which the command says itself
+        return word
+    fingerprint = METHODS[method].path_settings().get(name) if method is not None and method in METHODS else None
+    hashes = _settings(facts, name, method)
+    if fingerprint is None or not isinstance(value, str) or not hashes:
+        return word
+
+    def content(path: Path) -> str | None:
+        if not _exists(path):
+            return None
+        try:
+            return fingerprint(str(path.absolute()))
+        except (OSError, ValueError):  # something that the method cannot read
+            return ""
+
+    place = _taken(value, _Wanted(f"{name} {Path(value).name}", hashes, "hash"), content, file, known)
+    return word if place == Path(value) else f"{name}={as_yaml_values([_from_here(place)])}"
+
+
+def _from_here(place: Path) -> str:
+    """A path that is taken for neither an option nor a name."""
+    return str(place) if place.is_absolute() else f"./{place}"
 
 
 def _model(word: str, weights: set[str], file: Path, known: _Known) -> str:
@@ -135,6 +204,13 @@ def _hashes(facts: Any) -> dict[str, set[str]]:
         if isinstance(one.get("file"), str) and isinstance(one.get("sha256"), str):
             found.setdefault(one["file"], set()).add(one["sha256"])
     return found
+
+
+def _settings(facts: Any, name: str, method: str | None) -> set[str]:
+    """The hashes that facts tell of what a method read for a setting that is a path."""
+    scored = [one for one in _mappings(facts) if one.get("method") == method and "model_fingerprint" in one]
+    used = [given for one in scored if isinstance(given := one.get("settings"), Mapping)]
+    return {hashed for given in used if isinstance(hashed := given.get(name), str)}
 
 
 def _weights(facts: Mapping[str, Any]) -> set[str]:

@@ -15,6 +15,8 @@ import pytest
 from circuits.files import portable
 from graphs.export import EXPORTS
 from pipelines import export, open_run
+from pipelines.cli.located import located
+from pipelines.discover.settings import DiscoverSettings
 from pipelines.runs.run import names_of
 from tests.conftest import slow_case
 
@@ -128,3 +130,50 @@ def test_runs_of_one_name_are_told_apart_by_as_few_folders_as_do(tmp_path: Path,
         shutil.copytree(Path("runs") / run, tmp_path / store / run)
     runs = [open_run(tmp_path / store / run) for store in ("a/runs", "b/runs")]
     assert names_of(runs) == [f"a/runs/{run}", f"b/runs/{run}"]
+
+
+@pytest.fixture
+def from_file(circuits: Command, home: Path, tmp_path: Path) -> Path:
+    """A drawing of a circuit that somebody read from a file, whose name YAML quotes, in a folder with prompts and
+    model."""
+    on = (str(home / "own.jsonl"), "--model", str(home / "model"))
+    with chdir(tmp_path / "here"):
+        circuits("discover", *on, "--method", "eap", "--edges", "12", "--name", "one")
+        circuits("export", "one", "--to", "mib", "--out", str(home / "of: another.json"))
+        given = ("--method", "circuit-file", "--set", f'file="{home}/of: another.json"')
+        answer = circuits("discover", *on, *given, "--name", "theirs")
+        assert answer.exit_code == 0, answer.stderr
+        circuits("export", "theirs", "--to", "dot", "--out", str(tmp_path / "elsewhere/circuit.dot"))
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree(home, elsewhere, dirs_exist_ok=True)
+    (elsewhere / "of: another.json").unlink()
+    return elsewhere
+
+
+def test_the_file_of_a_setting_is_taken_only_with_its_content(
+    circuits: Command, home: Path, tmp_path: Path, from_file: Path
+) -> None:
+    (tmp_path / "third").mkdir()
+    theirs, kept = from_file / "of: another.json", (home / "of: another.json").read_text()
+    with chdir(tmp_path / "third"):
+        asked = ("rerun", str(from_file / "circuit.dot"))
+        lacking = circuits(*asked)
+        assert (lacking.exit_code, lacking.stdout) == (2, "")
+        assert "from file of: another.json with the hash" in lacking.stderr
+        assert "which is not here. Not run" in lacking.stderr
+        for other in ("{}", kept.replace("\n", " ") + " "):
+            theirs.write_text(other)
+            assert "of: another.json holds something else. Not run" in circuits(*asked).stderr
+        theirs.write_text(kept)
+        Path("of: another.json").write_text("{}")
+        again = circuits(*asked)
+        assert again.exit_code == 0, again.stderr
+        assert open_run("theirs").circuit.nodes == open_run(tmp_path / "here/runs/theirs").circuit.nodes
+
+
+def test_what_no_content_is_told_of_is_taken_only_from_where_the_command_says(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    words = ["discover", "coco-objects", "--images", "./images", "--method", "circuit-file", "--set=file=c.json"]
+    (tmp_path / "c.json").write_text("{}")
+    found = located(words, DiscoverSettings, {}, tmp_path / "circuit.dot", tmp_path / "runs")
+    assert found == [*words[:-1], "--set", "file=c.json"]
