@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from circuits.files import portable
+from circuits.model.sources import model_fingerprint
 from graphs.export import EXPORTS
 from pipelines import export, open_run
 from pipelines.cli.located import located
@@ -93,7 +94,7 @@ def test_what_lies_below_is_told_from_where_the_command_ran(circuits: Command, h
         asked = ("discover", str(home / "own.jsonl"), "--model", str(home / "model"), "--method", "eap")
         run = circuits(*asked, "--edges", "12", "--json").json["run"]
         said = circuits("show", f"runs/{run}", "--json").json
-    assert said["command"].startswith("circuits discover somebody/own.jsonl --model somebody/model ")
+    assert said["command"].startswith("circuits discover somebody/own.jsonl --model ./somebody/model ")
     assert said["settings"]["task"] == "somebody/own.jsonl"
 
 
@@ -175,5 +176,69 @@ def test_what_no_content_is_told_of_is_taken_only_from_where_the_command_says(tm
     (tmp_path / "images").mkdir()
     words = ["discover", "coco-objects", "--images", "./images", "--method", "circuit-file", "--set=file=c.json"]
     (tmp_path / "c.json").write_text("{}")
-    found = located(words, DiscoverSettings, {}, tmp_path / "circuit.dot", tmp_path / "runs")
-    assert found == [*words[:-1], "--set", "file=c.json"]
+    found = located([(words, DiscoverSettings)], {}, tmp_path / "circuit.dot", tmp_path / "runs")
+    assert found == [[*words[:-1], "--set", "file=c.json"]]
+
+
+def scored(model: Path, **more: Any) -> dict[str, Any]:
+    """What a file tells of a circuit."""
+    told = {"method": "eap", "settings": {}, "model": model.name, "model_fingerprint": model_fingerprint(str(model))}
+    return {"edge_scores": told, **more}
+
+
+def test_each_of_two_models_of_one_name_is_taken_for_its_own_run(
+    tmp_path: Path, new_model: Callable[..., Path]
+) -> None:
+    a, b = (new_model(tmp_path / name / "model", seed=seed) for seed, name in enumerate("ab"))
+    file, out, here = tmp_path / "a/report.md", tmp_path / "runs", tmp_path / "here"
+    here.mkdir()
+
+    def found(names: tuple[str, ...], facts: dict[str, Any]) -> list[str]:
+        asked = ["discover", "ioi", "--model", "./model", "--method", "eap"]
+        commands = [([*asked, *(("--name", name) if name else ())], DiscoverSettings) for name in names]
+        return [words[3] for words in located(commands, facts, file, out)]
+
+    one, two = scored(a, run="one"), scored(b, run="two")
+    with chdir(here):
+        for names in (("one",), ("",)):
+            assert found(names, {"circuits": [one]}) == [str(a)]
+        for names in (("one", "two"), ("", ""), ("two", "one")):
+            with pytest.raises(ValueError, match=r"with the weights .*a/model has others. Not run"):
+                found(names, {"circuits": [one, two]})
+        with pytest.raises(ValueError, match=r"models with 2 weights: which of them are those of ./model is not said"):
+            found(("",), {"circuits": [one, two]})
+        assert found(("one",), {"circuits": [two, one]}) == [str(a)]
+        assert found(("one", "other"), {"compared": ["one", "other"], "circuits": [one, one]}) == [str(a)] * 2
+
+
+def test_what_is_no_model_is_passed_over_and_a_path_is_never_asked_of_the_hub(
+    tmp_path: Path, new_model: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hub(spec: str) -> Path:
+        raise AssertionError(f"the hub was asked for {spec}")
+
+    monkeypatch.setattr("circuits.model.sources._from_hub", hub)
+    model = new_model(tmp_path / "kept/somebody/model")
+    facts, file = {"circuit": scored(model)}, tmp_path / "kept/circuit.dot"
+    (tmp_path / "here/somebody/model").mkdir(parents=True)
+
+    def found(word: str) -> str:
+        words = ["discover", "ioi", "--model", word, "--method", "eap"]
+        return located([(words, DiscoverSettings)], facts, file, tmp_path / "runs")[0][3]
+
+    with chdir(tmp_path / "here"):
+        assert found("reference") == "reference"
+        for word in ("./somebody/model", "somebody/model"):
+            assert found(word) == str(model)
+        model.rename(tmp_path / "kept/model")
+        assert found("somebody/model") == str(tmp_path / "kept/model")
+        shutil.rmtree(tmp_path / "kept/model")
+        with pytest.raises(ValueError, match=r"somebody/model is no model. Not run"):
+            found("./somebody/model")
+        new_model(tmp_path / "kept/model", seed=7)
+        with pytest.raises(ValueError, match=r"kept/model has others. Not run"):
+            found("somebody/model")
+        shutil.rmtree(tmp_path / "kept/model")
+        Path("somebody/model").rmdir()
+        with pytest.raises(ValueError, match=r"not here. Not run: put the model where the command says, some"):
+            found("somebody/model")
