@@ -18,6 +18,7 @@ from graphs.export import EXPORTS
 from pipelines import export, open_run
 from pipelines.cli.located import located
 from pipelines.discover.settings import DiscoverSettings
+from pipelines.runs.options import command_line
 from pipelines.runs.run import names_of
 from tests.conftest import slow_case
 
@@ -41,6 +42,8 @@ def test_a_path_is_told_from_here_or_by_its_name(tmp_path: Path) -> None:
             str(tmp_path / "here/data"): "data",
             str(tmp_path / "data"): "data",
             str(tmp_path / "hereafter/own.csv"): "own.csv",
+            "./-own.csv": "./-own.csv",
+            str(tmp_path / "-own.csv"): "./-own.csv",
         }
         assert {path: portable(path) for path in told} == told
 
@@ -242,3 +245,16 @@ def test_what_is_no_model_is_passed_over_and_a_path_is_never_asked_of_the_hub(
         Path("somebody/model").rmdir()
         with pytest.raises(ValueError, match=r"not here. Not run: put the model where the command says, some"):
             found("somebody/model")
+
+
+def test_a_path_that_begins_with_a_hyphen_is_told_as_no_option(circuits: Command, home: Path, tmp_path: Path) -> None:
+    (home / "own.jsonl").rename(home / "-own.jsonl")
+    on = (str(home / "-own.jsonl"), "--model", str((home / "model").rename(home / "-model")))
+    with chdir(tmp_path / "here"):
+        circuits("discover", *on, "--method", "eap", "--edges", "12", "--name", "one")
+        said = circuits("show", "runs/one", "--json").json["command"]
+        assert said.startswith("circuits discover ./-own.jsonl --model ./-model ")
+        again = circuits("rerun", "runs/one", "--runs", "again")
+        assert again.exit_code == 0, again.stderr
+    asked = DiscoverSettings(task="coco-objects", images=Path("-images"))
+    assert "--images ./-images" in command_line("discover", asked)
