@@ -16,6 +16,7 @@ from circuits.files import portable
 from circuits.model.sources import model_fingerprint
 from graphs.export import EXPORTS
 from pipelines import export, open_run
+from pipelines.cli.exported import commands_of
 from pipelines.cli.located import located
 from pipelines.discover.settings import DiscoverSettings
 from pipelines.runs.options import command_line
@@ -258,3 +259,21 @@ def test_a_path_that_begins_with_a_hyphen_is_told_as_no_option(circuits: Command
         assert again.exit_code == 0, again.stderr
     asked = DiscoverSettings(task="coco-objects", images=Path("-images"))
     assert "--images ./-images" in command_line("discover", asked)
+
+
+def test_a_report_on_models_of_one_name_is_computed_again_from_each_of_them(
+    circuits: Command, home: Path, tmp_path: Path, new_model: Callable[..., Path]
+) -> None:
+    models = {"one": home / "model", "two": new_model(home / "other/model", seed=7)}
+    with chdir(tmp_path / "here"):
+        for name, model in models.items():
+            asked = (str(home / "own.jsonl"), "--model", str(model), "--method", "eap", "--edges", "12")
+            circuits("discover", *asked, "--name", name)
+        circuits("report", "one", "two", "--to", "markdown", "--out", "kept")
+        said = circuits("show", "kept/report.md", "--json").json["command"]
+        assert said.count("--model ./model ") == 2
+        *made, _ = commands_of(Path("kept/report.md"), Path("runs"))
+        assert [words[words.index("--model") + 1] for words in made] == [*map(str, models.values())]
+        shutil.rmtree(models["two"])
+        with pytest.raises(ValueError, match=r"model has others. Not run"):
+            commands_of(Path("kept/report.md"), Path("runs"))
