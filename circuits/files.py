@@ -115,7 +115,8 @@ def real_path(path: Path) -> Path:
 def portable(path: str | Path) -> str:
     """A path as files tell it that others read: from the folder where this runs, where it lies below; else its name.
 
-    The folders above are of one machine, and often hold the name of who uses it.
+    The folders above are of one machine, and often hold the name of who uses it. What a command would take for an
+    option begins with `./`.
 
     >>> from pathlib import Path
     >>> from circuits.files import portable
@@ -127,8 +128,18 @@ def portable(path: str | Path) -> str:
         if (place := form(given)).is_relative_to(here := form(Path())):
             own = place.relative_to(here)
             if ".." not in own.parts:
-                return own.as_posix()
-    return given.name if given.name not in ("", "..") else real_path(given).name
+                return no_option(own.as_posix())
+    return no_option(given.name if given.name not in ("", "..") else real_path(given).name)
+
+
+def no_option(path: str) -> str:
+    """A path as commands take it: with `./` before what begins with a hyphen.
+
+    >>> from circuits.files import no_option
+    >>> no_option("-own.jsonl"), no_option("own.jsonl")
+    ('./-own.jsonl', 'own.jsonl')
+    """
+    return f"./{path}" if path.startswith("-") else path
 
 
 def replace_file(path: Path, data: bytes, *, survives_power_cut: bool = True) -> None:

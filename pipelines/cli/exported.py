@@ -81,8 +81,8 @@ def commands_of(file: Path, out: Path) -> list[list[str]]:
                 f"{file} keeps {command!r}, and {', '.join(foreign)} is no setting of what is computed: commands in "
                 "files do not say where to compute, what to read and where to write. Not run."
             )
-        asked.append([*located(arguments, facts, file, out), "--runs", str(out)])
-    return asked
+        asked.append((arguments, known[name].settings))
+    return [[*words, "--runs", str(out)] for words in located(asked, facts, file, out)]
 
 
 def _foreign_options(arguments: Sequence[str], settings: type[CommandSettings]) -> list[str]:

@@ -140,14 +140,16 @@ def with_portable_paths(settings: AnySettings) -> AnySettings:
     """The same settings as files tell them that others read: paths from the folder where this runs, or by their names
     alone (`circuits.files.portable`).
 
-    What is in this folder itself begins with `./` where it could be taken for the name of a task or a model.
+    What could be taken for the name of a task or a model begins with `./`.
     """
     changes: dict[str, Any] = {}
     for name, value in settings:
         if isinstance(value, Path):
             changes[name] = Path(portable(value))
         elif name == "model" and isinstance(value, str) and (is_path(value) or Path(value).is_absolute()):
-            changes[name] = _as_path(portable(value))
+            path = portable(value)
+            # OWNER/NAME is a model of Hugging Face.
+            changes[name] = f"./{path}" if path.count("/") == 1 and path[0] != "." else _as_path(path)
     if isinstance(settings, PromptSettings) and settings.prompt_file is not None:
         file = portable(settings.task)
         changes["task"] = file if file.lower().endswith(PROMPT_ENDINGS) else _as_path(file)

@@ -19,6 +19,7 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from circuits.files import no_option
 from circuits.shell_text import shell_line
 
 Form = Literal["value", "flag", "list", "assignments", "lists"]
@@ -84,7 +85,8 @@ def as_yaml_values(values: Sequence[Any]) -> str:
 
 def _text(value: Any) -> str:
     """A value as the command line takes it: of a run, its folder."""
-    return str(getattr(value, "folder", value))
+    told = getattr(value, "folder", value)
+    return no_option(str(told)) if isinstance(told, Path) else str(told)
 
 
 def _option(name: str, field: FieldInfo) -> Option:

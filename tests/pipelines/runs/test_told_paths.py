@@ -13,8 +13,13 @@ from typing import Any
 import pytest
 
 from circuits.files import portable
+from circuits.model.sources import model_fingerprint
 from graphs.export import EXPORTS
 from pipelines import export, open_run
+from pipelines.cli.exported import commands_of
+from pipelines.cli.located import located
+from pipelines.discover.settings import DiscoverSettings
+from pipelines.runs.options import command_line
 from pipelines.runs.run import names_of
 from tests.conftest import slow_case
 
@@ -38,6 +43,8 @@ def test_a_path_is_told_from_here_or_by_its_name(tmp_path: Path) -> None:
             str(tmp_path / "here/data"): "data",
             str(tmp_path / "data"): "data",
             str(tmp_path / "hereafter/own.csv"): "own.csv",
+            "./-own.csv": "./-own.csv",
+            str(tmp_path / "-own.csv"): "./-own.csv",
         }
         assert {path: portable(path) for path in told} == told
 
@@ -91,7 +98,7 @@ def test_what_lies_below_is_told_from_where_the_command_ran(circuits: Command, h
         asked = ("discover", str(home / "own.jsonl"), "--model", str(home / "model"), "--method", "eap")
         run = circuits(*asked, "--edges", "12", "--json").json["run"]
         said = circuits("show", f"runs/{run}", "--json").json
-    assert said["command"].startswith("circuits discover somebody/own.jsonl --model somebody/model ")
+    assert said["command"].startswith("circuits discover somebody/own.jsonl --model ./somebody/model ")
     assert said["settings"]["task"] == "somebody/own.jsonl"
 
 
@@ -128,3 +135,145 @@ def test_runs_of_one_name_are_told_apart_by_as_few_folders_as_do(tmp_path: Path,
         shutil.copytree(Path("runs") / run, tmp_path / store / run)
     runs = [open_run(tmp_path / store / run) for store in ("a/runs", "b/runs")]
     assert names_of(runs) == [f"a/runs/{run}", f"b/runs/{run}"]
+
+
+@pytest.fixture
+def from_file(circuits: Command, home: Path, tmp_path: Path) -> Path:
+    """A drawing of a circuit that somebody read from a file, whose name YAML quotes, in a folder with prompts and
+    model."""
+    on = (str(home / "own.jsonl"), "--model", str(home / "model"))
+    with chdir(tmp_path / "here"):
+        circuits("discover", *on, "--method", "eap", "--edges", "12", "--name", "one")
+        circuits("export", "one", "--to", "mib", "--out", str(home / "of: another.json"))
+        given = ("--method", "circuit-file", "--set", f'file="{home}/of: another.json"')
+        answer = circuits("discover", *on, *given, "--name", "theirs")
+        assert answer.exit_code == 0, answer.stderr
+        circuits("export", "theirs", "--to", "dot", "--out", str(tmp_path / "elsewhere/circuit.dot"))
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree(home, elsewhere, dirs_exist_ok=True)
+    (elsewhere / "of: another.json").unlink()
+    return elsewhere
+
+
+def test_the_file_of_a_setting_is_taken_only_with_its_content(
+    circuits: Command, home: Path, tmp_path: Path, from_file: Path
+) -> None:
+    (tmp_path / "third").mkdir()
+    theirs, kept = from_file / "of: another.json", (home / "of: another.json").read_text()
+    with chdir(tmp_path / "third"):
+        asked = ("rerun", str(from_file / "circuit.dot"))
+        lacking = circuits(*asked)
+        assert (lacking.exit_code, lacking.stdout) == (2, "")
+        assert "from file of: another.json with the hash" in lacking.stderr
+        assert "which is not here. Not run" in lacking.stderr
+        for other in ("{}", kept.replace("\n", " ") + " "):
+            theirs.write_text(other)
+            assert "of: another.json holds something else. Not run" in circuits(*asked).stderr
+        theirs.write_text(kept)
+        Path("of: another.json").write_text("{}")
+        again = circuits(*asked)
+        assert again.exit_code == 0, again.stderr
+        assert open_run("theirs").circuit.nodes == open_run(tmp_path / "here/runs/theirs").circuit.nodes
+
+
+def test_what_no_content_is_told_of_is_taken_only_from_where_the_command_says(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    words = ["discover", "coco-objects", "--images", "./images", "--method", "circuit-file", "--set=file=c.json"]
+    (tmp_path / "c.json").write_text("{}")
+    found = located([(words, DiscoverSettings)], {}, tmp_path / "circuit.dot", tmp_path / "runs")
+    assert found == [[*words[:-1], "--set", "file=c.json"]]
+
+
+def scored(model: Path, **more: Any) -> dict[str, Any]:
+    """What a file tells of a circuit."""
+    told = {"method": "eap", "settings": {}, "model": model.name, "model_fingerprint": model_fingerprint(str(model))}
+    return {"edge_scores": told, **more}
+
+
+def test_each_of_two_models_of_one_name_is_taken_for_its_own_run(
+    tmp_path: Path, new_model: Callable[..., Path]
+) -> None:
+    a, b = (new_model(tmp_path / name / "model", seed=seed) for seed, name in enumerate("ab"))
+    file, out, here = tmp_path / "a/report.md", tmp_path / "runs", tmp_path / "here"
+    here.mkdir()
+
+    def found(names: tuple[str, ...], facts: dict[str, Any]) -> list[str]:
+        asked = ["discover", "ioi", "--model", "./model", "--method", "eap"]
+        commands = [([*asked, *(("--name", name) if name else ())], DiscoverSettings) for name in names]
+        return [words[3] for words in located(commands, facts, file, out)]
+
+    one, two = scored(a, run="one"), scored(b, run="two")
+    with chdir(here):
+        for names in (("one",), ("",)):
+            assert found(names, {"circuits": [one]}) == [str(a)]
+        for names in (("one", "two"), ("", ""), ("two", "one")):
+            with pytest.raises(ValueError, match=r"with the weights .*a/model has others. Not run"):
+                found(names, {"circuits": [one, two]})
+        with pytest.raises(ValueError, match=r"models with 2 weights: which of them are those of ./model is not said"):
+            found(("",), {"circuits": [one, two]})
+        assert found(("one",), {"circuits": [two, one]}) == [str(a)]
+        assert found(("one", "other"), {"compared": ["one", "other"], "circuits": [one, one]}) == [str(a)] * 2
+
+
+def test_what_is_no_model_is_passed_over_and_a_path_is_never_asked_of_the_hub(
+    tmp_path: Path, new_model: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hub(spec: str) -> Path:
+        raise AssertionError(f"the hub was asked for {spec}")
+
+    monkeypatch.setattr("circuits.model.sources._from_hub", hub)
+    model = new_model(tmp_path / "kept/somebody/model")
+    facts, file = {"circuit": scored(model)}, tmp_path / "kept/circuit.dot"
+    (tmp_path / "here/somebody/model").mkdir(parents=True)
+
+    def found(word: str) -> str:
+        words = ["discover", "ioi", "--model", word, "--method", "eap"]
+        return located([(words, DiscoverSettings)], facts, file, tmp_path / "runs")[0][3]
+
+    with chdir(tmp_path / "here"):
+        assert found("reference") == "reference"
+        for word in ("./somebody/model", "somebody/model"):
+            assert found(word) == str(model)
+        model.rename(tmp_path / "kept/model")
+        assert found("somebody/model") == str(tmp_path / "kept/model")
+        shutil.rmtree(tmp_path / "kept/model")
+        with pytest.raises(ValueError, match=r"somebody/model is no model. Not run"):
+            found("./somebody/model")
+        new_model(tmp_path / "kept/model", seed=7)
+        with pytest.raises(ValueError, match=r"kept/model has others. Not run"):
+            found("somebody/model")
+        shutil.rmtree(tmp_path / "kept/model")
+        Path("somebody/model").rmdir()
+        with pytest.raises(ValueError, match=r"not here. Not run: put the model where the command says, some"):
+            found("somebody/model")
+
+
+def test_a_path_that_begins_with_a_hyphen_is_told_as_no_option(circuits: Command, home: Path, tmp_path: Path) -> None:
+    (home / "own.jsonl").rename(home / "-own.jsonl")
+    on = (str(home / "-own.jsonl"), "--model", str((home / "model").rename(home / "-model")))
+    with chdir(tmp_path / "here"):
+        circuits("discover", *on, "--method", "eap", "--edges", "12", "--name", "one")
+        said = circuits("show", "runs/one", "--json").json["command"]
+        assert said.startswith("circuits discover ./-own.jsonl --model ./-model ")
+        again = circuits("rerun", "runs/one", "--runs", "again")
+        assert again.exit_code == 0, again.stderr
+    asked = DiscoverSettings(task="coco-objects", images=Path("-images"))
+    assert "--images ./-images" in command_line("discover", asked)
+
+
+def test_a_report_on_models_of_one_name_is_computed_again_from_each_of_them(
+    circuits: Command, home: Path, tmp_path: Path, new_model: Callable[..., Path]
+) -> None:
+    models = {"one": home / "model", "two": new_model(home / "other/model", seed=7)}
+    with chdir(tmp_path / "here"):
+        for name, model in models.items():
+            asked = (str(home / "own.jsonl"), "--model", str(model), "--method", "eap", "--edges", "12")
+            circuits("discover", *asked, "--name", name)
+        circuits("report", "one", "two", "--to", "markdown", "--out", "kept")
+        said = circuits("show", "kept/report.md", "--json").json["command"]
+        assert said.count("--model ./model ") == 2
+        *made, _ = commands_of(Path("kept/report.md"), Path("runs"))
+        assert [words[words.index("--model") + 1] for words in made] == [*map(str, models.values())]
+        shutil.rmtree(models["two"])
+        with pytest.raises(ValueError, match=r"model has others. Not run"):
+            commands_of(Path("kept/report.md"), Path("runs"))
