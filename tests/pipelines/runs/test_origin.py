@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 Command = Callable[..., Any]
+LOOKS_AT_FIGURES = True
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def test_a_comparison_is_computed_again_from_its_figure_or_its_table(
     assert again.exit_code == 0, again.stderr
     assert again.stderr.count("circuits discover") == 2
     (made,) = Path("again").glob("compare-*")
-    for name in ("transfer.pdf", "transfer.csv", "overlap.csv"):
+    for name in ("transfer.svg", "transfer.csv", "overlap.csv"):
         assert (made / name).read_bytes() == (Path("kept") / name).read_bytes()
 
 
