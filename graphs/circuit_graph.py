@@ -16,7 +16,7 @@ import numpy as np
 
 from circuits.arrays import Bools, Floats
 from circuits.cached import cached_property
-from circuits.components import INPUT, LOGITS, Component, Edge, Wiring
+from circuits.components import Component, Edge, Wiring
 from circuits.intervals import Interval, t_interval
 from circuits.numbers import number_text
 from circuits.scores import NOT_RECORDED, ComponentScores, EdgeScores, Provenance, sample_of
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 # Names of selections that are no rule: edges listed by hand, and those that an elimination left.
 GIVEN, MINIMAL = "given", "minimal"
-# What nodes are called where they are counted.
-_NOUNS = {"head": "head", "kv": "key-value head", "attention": "attention output", "mlp": "MLP"}
 
 
 @dataclass(frozen=True)
@@ -469,17 +467,6 @@ class CircuitGraph(Drawable):
                 raise ValueError(
                     f"{name} is {value}: circuits hold finite numbers, and None for what was not measured."
                 )
-
-
-def nodes_in_words(components: Iterable[Component]) -> str:
-    """How many nodes there are of which kind: `8 heads, 2 key-value heads, 1 MLP, input and logits`.
-
-    Nodes are all that edges join, so these are counted wherever nodes are; what counts heads and MLPs alone says that.
-    """
-    counts = Counter(component.kind for component in components)
-    told = [f"{n:,} {noun}{'' if n == 1 else 's'}" for kind, noun in _NOUNS.items() if (n := counts[kind])]
-    ends = [end.kind for end in (INPUT, LOGITS) if counts[end.kind]]
-    return ", ".join([*told, " and ".join(ends)] if ends else told)
 
 
 def components_of(edges: Iterable[Edge]) -> list[Component]:

@@ -53,9 +53,6 @@ def continuations_of(answers: Iterable[Answer]) -> tuple[tuple[int, ...], ...]:
     return tuple(one for one in wanted if not any(one != other and other[: len(one)] == one for other in wanted))
 
 
-BOTH = "an answer and a wrong answer: nothing tells them apart."
-
-
 def require_distinct(answers: Sequence[Answer], wrong_answers: Sequence[Answer]) -> None:
     """Raise a ValueError where two answers are the same, or one is the beginning of another.
 
@@ -64,7 +61,7 @@ def require_distinct(answers: Sequence[Answer], wrong_answers: Sequence[Answer])
     if both := set(answers) & set(wrong_answers):
         one = min(both, key=tokens_of)
         is_are = "are" if isinstance(one, tuple) else "is"
-        raise ValueError(f"{shown(one)} {is_are} {BOTH}")
+        raise ValueError(f"{shown(one)} {is_are} an answer and a wrong answer: nothing tells them apart.")
     for name, given in (("answers", answers), ("wrong_answers", wrong_answers)):
         if len(set(given)) < len(given):
             twice = next(answer for number, answer in enumerate(given) if answer in given[:number])

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from circuits.data.images import Image, Picture
-from circuits.data.prompts import Tokenizer
+from circuits.data.tokenizer import Tokenizer
 
 Pixels = Mapping[str, Tensor]
 """What the vision tower reads, by argument of the model: `pixel_values` [picture, channel, row, column], ..."""

@@ -21,8 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from circuits.data.images import Picture
-from circuits.data.prompts import END, Prompt, PromptSet, prompt_from_text
+from circuits.data.prompts import END, Prompt, PromptSet
 from circuits.data.regions import patches_of
+from circuits.data.text_prompts import prompt_from_text
 
 if TYPE_CHECKING:
     from circuits.data.image_processor import Vision

@@ -23,11 +23,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeGuard
 from circuits.data.answers import Answer
 from circuits.data.faults import Faults, each, faults_of
 from circuits.data.left_out import lines_left_out, note_of
-from circuits.data.prompts import NO_ANSWER, Prompt, PromptSet, Tokenizer, positions, prompt_from_text, whole_number
+from circuits.data.prompts import NO_ANSWER, Prompt, PromptSet, positions, whole_number
 from circuits.data.records import Entry, entries_of
 from circuits.data.records.tables import entry_of_row, require_names
 from circuits.data.text_checks import of_tokens
-from circuits.data.tokenizer import OR_A_TOKENIZER, require_tokenizer
+from circuits.data.text_prompts import prompt_from_text
+from circuits.data.tokenizer import OR_A_TOKENIZER, Tokenizer, require_tokenizer
 from circuits.files import path_from, read_bytes, unreadable, write_atomically
 from circuits.lookup import unknown_keys
 from circuits.plain_values import plain

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from circuits.data.image_processor import Pixels, Vision
-from circuits.data.prompts import Tokenizer
+from circuits.data.tokenizer import Tokenizer
 from circuits.model import checks
 from circuits.model.reasons import refused_as
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from circuits.model.fitting import GIVE, times
 from circuits.model.room import free_memory
+from circuits.model.size_names import SIZE_NAMES, UNLEARNED_POSITIONS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     import torch
 
 # What families call the most positions that a prompt may have.
-_POSITIONS = ("n_positions", "n_ctx", "max_position_embeddings", "max_seq_len", "seq_length")
+_POSITIONS = (*SIZE_NAMES["n_positions"], *UNLEARNED_POSITIONS)
 _TOO_MANY = "overflow"  # of more numbers than torch can count
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from circuits.model.room import free_memory
-from circuits.model.size_names import SIZE_NAMES, size_in
+from circuits.model.size_names import SIZE_NAMES, UNLEARNED_POSITIONS, size_in
 
 Shapes = Mapping[str, Sequence[int]]
 
@@ -35,8 +35,6 @@ _PARTS = {
 _COUNTED = re.compile(r"(^|_)((encoder|decoder)_layers|experts)$")
 # What transformers writes out as a list when it reads a configuration: labels, and kinds of attention with how often.
 _LABELS, _KINDS, _MOST_LABELS = "num_labels", "attention_types", 1_000_000
-# Positions as families call them that read no table of them.
-_UNLEARNED_POSITIONS = ("max_position_embeddings", "max_seq_len", "seq_length")
 # Layers that predict further tokens, counted apart and left out when the model is loaded.
 _FURTHER_LAYERS = "num_nextn_predict_layers"
 # Sizes that some tensor has whatever the family, even where matrices are packed: embedding and norms are not.
@@ -193,7 +191,7 @@ def _require_sizes(config: Mapping[str, Any], shapes: Shapes, place: Path) -> No
 def _require_few(name: str, value: Any, shapes: Shapes, place: Path) -> None:
     """Raise a ValueError where transformers would write out or build more of something than there can be."""
     said = f"{place} says {name} = {value!r:.80}"
-    if name in _UNLEARNED_POSITIONS and type(value) is int and value < 1:
+    if name in UNLEARNED_POSITIONS and type(value) is int and value < 1:
         raise ValueError(f"{said}, expected a whole number, 1 or more. Give the model's own configuration.")
     if name == _LABELS and type(value) is int and value > _MOST_LABELS:
         raise ValueError(f"{said}; at most {_MOST_LABELS:,} are read. Give the model's own configuration.")

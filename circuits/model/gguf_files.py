@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 import torch
 
-from circuits.data.prompts import Tokenizer
+from circuits.data.tokenizer import Tokenizer
 from circuits.model.gguf_header import read_header
 from circuits.model.read_once import read_once
 from circuits.model.reasons import refused_as

@@ -22,8 +22,8 @@ from torch.random import fork_rng
 
 from circuits.components import Wiring
 from circuits.data.image_processor import Vision
-from circuits.data.prompts import Prompt, PromptSet, Tokenizer
-from circuits.data.tokenizer import require_tokenizer
+from circuits.data.prompts import Prompt, PromptSet
+from circuits.data.tokenizer import Tokenizer, require_tokenizer
 from circuits.lookup import lookup
 from circuits.model import checks
 from circuits.model.forward import Forward

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from circuits.data.image_processor import Vision
-from circuits.data.prompts import Tokenizer
+from circuits.data.tokenizer import Tokenizer
 from circuits.files import read_text
 from circuits.model.configuration import values_refused_by_name
 from circuits.model.read_once import read_once

@@ -16,6 +16,8 @@ SIZE_NAMES: Mapping[str, tuple[str, ...]] = {
     "n_logits": ("d_vocab_out",),
     "n_positions": ("n_positions", "n_ctx"),
 }
+# What families that learn no positions call the most that there may be.
+UNLEARNED_POSITIONS = ("max_position_embeddings", "max_seq_len", "seq_length")
 
 
 def size_in(config: Mapping[str, Any], size: str) -> int | None:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from circuits.data.prompts import Tokenizer
+from circuits.data.tokenizer import Tokenizer
 from circuits.reference.held_out import RULES
 from circuits.tasks import colored_objects, docstring, greater_than, ioi
 from circuits.tasks.base import ordinary_tokens

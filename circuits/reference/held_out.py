@@ -15,7 +15,8 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Mapping
 
-from circuits.data.prompts import Prompt, PromptSet, Tokenizer
+from circuits.data.prompts import Prompt, PromptSet
+from circuits.data.tokenizer import Tokenizer
 
 ONE_IN = 10
 

@@ -25,7 +25,8 @@ from torch import Tensor
 from torch.nn import functional as F
 from transformers import GPT2LMHeadModel
 
-from circuits.data.prompts import PromptSet, Tokenizer
+from circuits.data.prompts import PromptSet
+from circuits.data.tokenizer import Tokenizer
 from circuits.reference.card import Measured, Trained, model_card
 from circuits.reference.data import Batch, ColoredObjectsPrompts, Draw, Stream, streams
 from circuits.reference.held_out import held_out_prompts

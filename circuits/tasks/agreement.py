@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from circuits.citations import FINLAYSON_2021, LINZEN_2016
-from circuits.data.prompts import Prompt, Tokenizer, prompt_from_text
+from circuits.data.prompts import Prompt
+from circuits.data.text_prompts import prompt_from_text
+from circuits.data.tokenizer import Tokenizer
 from circuits.tasks.base import Draw, Task, fill, single_token_words, words
 
 NOUNS = words(

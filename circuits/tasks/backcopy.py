@@ -16,7 +16,8 @@ import numpy as np
 
 from circuits.arrays import Bools, Floats, Numbers
 from circuits.citations import GUO_2024
-from circuits.data.prompts import Prompt, Tokenizer
+from circuits.data.prompts import Prompt
+from circuits.data.tokenizer import Tokenizer
 from circuits.tasks.base import Draw, Task, leading_tokens, ordinary_tokens
 
 _SHARPNESS = 0.1  # of the Dirichlet law that bigrams are drawn from: few tokens follow each

@@ -19,8 +19,8 @@ from typing import ClassVar, NamedTuple
 from circuits.citations import Citation
 from circuits.data.answers import Answer, answer_of
 from circuits.data.counted import counted
-from circuits.data.prompts import Prompt, PromptSet, Tokenizer
-from circuits.data.tokenizer import next_token, next_tokens, require_tokenizer
+from circuits.data.prompts import Prompt, PromptSet
+from circuits.data.tokenizer import Tokenizer, next_token, next_tokens, require_tokenizer
 from circuits.lookup import unknown
 
 Draw = Callable[[random.Random], Prompt]

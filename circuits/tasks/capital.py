@@ -9,7 +9,9 @@ import random
 from dataclasses import dataclass
 from typing import ClassVar
 
-from circuits.data.prompts import Prompt, Tokenizer, prompt_from_text
+from circuits.data.prompts import Prompt
+from circuits.data.text_prompts import prompt_from_text
+from circuits.data.tokenizer import Tokenizer
 from circuits.tasks.base import Draw, Task, fill, single_token_words, words, words_in_tokens
 
 CAPITALS = {

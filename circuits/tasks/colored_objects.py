@@ -14,7 +14,9 @@ from itertools import permutations
 from typing import ClassVar
 
 from circuits.citations import MERULLO_2024
-from circuits.data.prompts import Prompt, Tokenizer, prompt_from_text
+from circuits.data.prompts import Prompt
+from circuits.data.text_prompts import prompt_from_text
+from circuits.data.tokenizer import Tokenizer
 from circuits.tasks.base import Draw, Filled, Orders, Task, fill, known, one_of, single_token_words, words
 
 SURFACES = ("table", "desk", "floor")

@@ -17,7 +17,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from circuits.citations import HEIMERSHEIM_2023
-from circuits.data.prompts import Prompt, Tokenizer, prompt_from_text
+from circuits.data.prompts import Prompt
+from circuits.data.text_prompts import prompt_from_text
+from circuits.data.tokenizer import Tokenizer
 from circuits.tasks.base import Draw, Task, fill, known, one_of, single_token_words, words
 
 TEMPLATE = (

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 from circuits.data.halves import Lists, halves_of
-from circuits.data.prompts import Prompt, PromptSet, Tokenizer, prompt_from_text
+from circuits.data.prompts import Prompt, PromptSet
 from circuits.data.template_file import read_template_file
 from circuits.data.templates import ANOTHER_KIND, ANOTHER_WORD, RULES, SEVERAL_TOKENS, Sentence, Template, Word, Words
-from circuits.data.tokenizer import ids_at
+from circuits.data.text_prompts import prompt_from_text
+from circuits.data.tokenizer import Tokenizer, ids_at
 from circuits.files import path_from
 from circuits.tasks.base import Draw, Filled, Task, fill, one_of
 

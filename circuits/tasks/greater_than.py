@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from circuits.citations import HANNA_2023
-from circuits.data.prompts import Prompt, Tokenizer, prompt_from_text
-from circuits.data.tokenizer import token_texts
+from circuits.data.prompts import Prompt
+from circuits.data.text_prompts import prompt_from_text
+from circuits.data.tokenizer import Tokenizer, token_texts
 from circuits.tasks.base import Draw, Task, fill, known, knows, one_of, words
 from circuits.tasks.unrelated_text import Filler, alternating_words, other_sentences, random_tokens
 

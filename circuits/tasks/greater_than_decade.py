@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from circuits.citations import HANNA_2023
-from circuits.data.prompts import Prompt, Tokenizer, prompt_from_text
-from circuits.data.tokenizer import next_token, token_texts
+from circuits.data.prompts import Prompt
+from circuits.data.text_prompts import prompt_from_text
+from circuits.data.tokenizer import Tokenizer, next_token, token_texts
 from circuits.tasks.base import Draw, Task, fill, known
 from circuits.tasks.greater_than import CENTURIES, NOUNS
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from circuits.citations import OLSSON_2022
-from circuits.data.prompts import Prompt, Tokenizer
+from circuits.data.prompts import Prompt
+from circuits.data.tokenizer import Tokenizer
 from circuits.tasks.base import Draw, Task, leading_tokens, ordinary_tokens
 
 _SHORTEST_REPEAT = 4

@@ -12,7 +12,9 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from circuits.citations import WANG_2023
-from circuits.data.prompts import Prompt, Tokenizer, prompt_from_text
+from circuits.data.prompts import Prompt
+from circuits.data.text_prompts import prompt_from_text
+from circuits.data.tokenizer import Tokenizer
 from circuits.tasks.base import Draw, Task, fill, known, single_token_words, words
 
 # {A} and {B} are the two names in the order of the text; {S2} repeats one of them.

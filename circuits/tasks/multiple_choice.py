@@ -18,8 +18,9 @@ from itertools import permutations
 from typing import ClassVar
 
 from circuits.citations import LIEBERUM_2023
-from circuits.data.prompts import Prompt, Tokenizer, prompt_from_text
-from circuits.data.tokenizer import next_token
+from circuits.data.prompts import Prompt
+from circuits.data.text_prompts import prompt_from_text
+from circuits.data.tokenizer import Tokenizer, next_token
 from circuits.tasks.base import Draw, Orders, Task, fill, single_token_words
 from circuits.tasks.capital import CAPITALS
 from circuits.tasks.docstring import WORDS

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from circuits.citations import WU_2024
-from circuits.data.prompts import Prompt, Tokenizer
+from circuits.data.prompts import Prompt
+from circuits.data.tokenizer import Tokenizer
 from circuits.tasks.base import Draw, Task, leading_tokens, ordinary_tokens
 
 NEEDLE = "needle"

@@ -13,7 +13,9 @@ from itertools import pairwise
 from typing import ClassVar
 
 from circuits.citations import GOULD_2024
-from circuits.data.prompts import Prompt, Tokenizer, prompt_from_text
+from circuits.data.prompts import Prompt
+from circuits.data.text_prompts import prompt_from_text
+from circuits.data.tokenizer import Tokenizer
 from circuits.tasks.base import Draw, Task, fill, known, single_token_words, words
 from circuits.tasks.ioi import NAMES
 

@@ -11,7 +11,8 @@ import random
 import zlib
 from typing import ClassVar
 
-from circuits.data.prompts import Prompt, Tokenizer
+from circuits.data.prompts import Prompt
+from circuits.data.tokenizer import Tokenizer
 from circuits.tasks.base import Draw, Task, leading_tokens, single_token_words
 
 WORDS = tuple(

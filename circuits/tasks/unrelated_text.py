@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 
-from circuits.data.prompts import Tokenizer
+from circuits.data.tokenizer import Tokenizer
 from circuits.tasks.base import known, leading_tokens, ordinary_tokens
 
 Filler = Callable[[int, random.Random], tuple[int, ...]]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,8 +11,11 @@ import numpy as np
 
 from circuits.arrays import Bools, Floats, Numbers
 from circuits.cached import cached_property
-from circuits.components import Wiring
+from circuits.components import INPUT, LOGITS, Component, Wiring
 from graphs.comparison.null import OverlapDistribution, drawn_within
+
+# What nodes are called where they are counted.
+_NOUNS = {"head": "head", "kv": "key-value head", "attention": "attention output", "mlp": "MLP"}
 
 
 class Signed(NamedTuple):
@@ -37,6 +41,17 @@ def level_in_words(name: str, *, joins_heads: bool = False) -> str:
     """
     heads = "attention" if joins_heads else "heads"
     return {"heads": heads, "nodes": f"{heads} and MLPs"}.get(name, name)
+
+
+def nodes_in_words(components: Iterable[Component]) -> str:
+    """How many nodes there are of which kind: `8 heads, 2 key-value heads, 1 MLP, input and logits`.
+
+    Nodes are all that edges join, so these are counted wherever nodes are; what counts heads and MLPs alone says that.
+    """
+    counts = Counter(component.kind for component in components)
+    told = [f"{n:,} {noun}{'' if n == 1 else 's'}" for kind, noun in _NOUNS.items() if (n := counts[kind])]
+    ends = [end.kind for end in (INPUT, LOGITS) if counts[end.kind]]
+    return ", ".join([*told, " and ".join(ends)] if ends else told)
 
 
 @dataclass(frozen=True, eq=False)

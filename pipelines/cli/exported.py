@@ -7,7 +7,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from circuits.shell_text import shell_word, shell_words
 from pipelines.cli.commands import offers
 from pipelines.cli.located import located
 from pipelines.engine.seal import ABOUT, require_all_sealed
@@ -17,6 +16,7 @@ from pipelines.runs.options import negative, options_of
 from pipelines.runs.record import RECORD
 from pipelines.runs.run import is_file, open_run
 from pipelines.runs.settings import CommandSettings
+from pipelines.runs.shell_text import shell_word, shell_words
 
 _FOLDER = "folder"  # the setting of where a report is written
 _GIVE = "Give a file that `circuits export` or another command wrote, or its folder."

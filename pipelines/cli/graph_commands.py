@@ -8,13 +8,13 @@ from typing import Annotated
 
 import typer
 
-from circuits.shell_text import shell_line
 from circuits.visible_text import visible
 from pipelines.cli.errors import reports_errors
 from pipelines.cli.one_run import OneRunCommand
 from pipelines.cli.options import Json, Quiet, Runs, file_or_stdout, path_named
 from pipelines.cli.output import print_json, say_reading
 from pipelines.cli.plain_command import PlainCommand
+from pipelines.runs.shell_text import shell_line
 
 commands = typer.Typer()
 

@@ -167,13 +167,14 @@ def _taken(word: str, wanted: _Wanted, content: Callable[[Path], str | None], fi
             f"{file} keeps commands on {len(wanted.hashes)} {wanted.what} with different content: which of them a "
             "command takes is not said. Not run: rerun a file of one of the runs."
         )
-    there = {path: held for path in _candidates(word, file, known) if (held := content(path)) is not None}
-    place = next((path for path, held in there.items() if held in wanted.hashes), None)
-    if place is not None:
-        return place
+    there = []
+    for path in _candidates(word, file, known):
+        if (held := content(path)) in wanted.hashes:
+            return path
+        there += [] if held is None else [path]
     what = f"{file} was made from {wanted.what} with the {wanted.kind} {min(wanted.hashes)}"
     if there:
-        raise ValueError(f"{what}, and {_listed([*there])} holds something else. Not run.")
+        raise ValueError(f"{what}, and {_listed(there)} holds something else. Not run.")
     raise ValueError(f"{what}, which is not here. Not run: put it where the command says, {word}.")
 
 
@@ -234,12 +235,13 @@ def _model(word: str, facts: Mapping[str, Any], file: Path, known: _Known) -> st
                 "run: put it there."
             )
         return word
-    held = {path: _weights_at(path) for path in there}
-    place = next((path for path, found in held.items() if found in weights), None)
-    if place is not None:
-        return word if place == Path(word) else _from_here(place)
+    others = []
+    for path in there:
+        if (held := _weights_at(path)) in weights:
+            return word if path == Path(word) else _from_here(path)
+        others += [] if held is None else [path]
     what = f"{file} was made with the weights {min(weights)} (fingerprint)"
-    if others := [path for path, found in held.items() if found is not None]:
+    if others:
         raise ValueError(f"{what}, and {_listed(others)} has others. Not run.")
     if not is_told_path:
         return word

@@ -8,7 +8,7 @@ from typing import Any
 
 from typer.core import TyperGroup
 
-from circuits.shell_text import shell_line
+from pipelines.runs.shell_text import shell_line
 
 _LONGEST = 1000  # characters of a summary, which nobody writes
 

@@ -20,7 +20,6 @@ from circuits.head_codes.counting import count_positive_only
 from circuits.head_codes.stored import StoredCodes
 from circuits.methods import METHODS
 from circuits.methods.head_code_base import CodingMethod
-from circuits.shell_text import shell_word
 from pipelines.codes.settings import CodesSettings
 from pipelines.codes.stages import CODE_INFORMATION, CODE_MEANING
 from pipelines.discover.plan import Jobs
@@ -31,6 +30,7 @@ from pipelines.engine.job import Job
 from pipelines.engine.plan import Plan
 from pipelines.engine.store import Store
 from pipelines.runs.run import Run, open_run, store_of
+from pipelines.runs.shell_text import shell_word
 
 # Cost of one prompt in the unit of `Job.weight`: one forward pass.
 _PASS = 1

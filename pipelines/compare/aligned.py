@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from circuits.components import Component
-from circuits.shell_text import shell_line
 from graphs.comparison.alignment import Alignment, Judged, align_by_readings, align_by_roles
 from pipelines.compare.published import PREFIX
 from pipelines.compare.settings import CompareSettings
@@ -31,6 +30,7 @@ from pipelines.roles.report import RolesReport
 from pipelines.roles.settings import RolesSettings
 from pipelines.runs.caveats import of_choices
 from pipelines.runs.run import Run, open_run
+from pipelines.runs.shell_text import shell_line
 
 Row = dict[str, Any]
 # Readings that are no shares: their size depends on the model's logits.

@@ -14,10 +14,11 @@ from circuits.components import Component
 from circuits.evaluation.faithfulness import Baseline
 from circuits.evaluation.transfer import Member
 from circuits.intervals import Interval, bootstrap
-from graphs.circuit_graph import CircuitGraph, nodes_in_words
+from graphs.circuit_graph import CircuitGraph
 from graphs.comparison.clusters import TaskTree, task_tree
 from graphs.comparison.combined import consensus_of, core_of, union_of
 from graphs.comparison.diff_of_many import DiffOfMany, PartsDiff, diff_of_many
+from graphs.comparison.level import nodes_in_words
 from graphs.comparison.mantel import correlations, mantel
 from pipelines.compare.plan import ComparePlan, TransferJobs
 from pipelines.compare.stages import members_from

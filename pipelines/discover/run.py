@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from circuits.cached import cached_property
 from circuits.head_codes.stored import StoredCodes, codes_from
-from circuits.shell_text import shell_line
 from pipelines.discover.plan import Jobs, all_jobs
 from pipelines.discover.rules import chooses_components
 from pipelines.discover.settings import DiscoverSettings
 from pipelines.engine.result_file import Result
 from pipelines.runs.record import SETTINGS
 from pipelines.runs.run import Run
+from pipelines.runs.shell_text import shell_line
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,7 +9,6 @@ from typing import cast, get_args
 
 from circuits.files import portable
 from circuits.lookup import lookup
-from circuits.shell_text import shell_line
 from circuits.visible_text import value_text
 from graphs.export.about import MARK
 from graphs.figures.canvas import DrawingFormat, figure_bytes
@@ -17,6 +16,7 @@ from graphs.figures.page import DPI
 from graphs.figures.sizes import Size, size_from
 from pipelines.draw.kinds import FIGURES
 from pipelines.runs.run import Run, store_folder
+from pipelines.runs.shell_text import shell_line
 
 FORMATS: tuple[str, ...] = get_args(DrawingFormat)
 _MOST_DPI = 10_000

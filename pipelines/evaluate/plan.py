@@ -206,7 +206,8 @@ def _knockout_jobs(
     if not asked.knockouts or not n:
         return None, ()
     size, own = knockout_search(n, asked), judging.circuit
-    search = judging.first(SEARCH_KNOCKOUTS, {"search": asdict(size)}, chosen, own.searched(size, n))
+    runs = own.searched(size, n)
+    (search,) = judging.jobs(SEARCH_KNOCKOUTS, {"search": asdict(size)}, chosen, runs, n_slices=1)
     return search, judging.jobs(KNOCKOUTS, {}, {**chosen, "search": (search.key,)}, own.knocked_out(size, n))
 
 
@@ -239,22 +240,13 @@ class _Judging:
         settings: Mapping[str, Any],
         inputs: Mapping[str, tuple[str, ...]],
         circuits: Sequence[Circuits],
+        *,
+        n_slices: int | None = None,
     ) -> tuple[Job, ...]:
-        """One job per slice of the prompts."""
-        made = tuple(self._job(stage, settings, inputs, circuits, job.settings["slice"]) for job in self._judged)
+        """One job per slice of the prompts, of the first few or of all."""
+        slices = [job.settings["slice"] for job in self._judged[:n_slices]]
+        made = tuple(self._job(stage, settings, inputs, circuits, part) for part in slices)
         self.planned.append(Planned(made, n_runs(circuits)))
-        return made
-
-    def first(
-        self,
-        stage: Stage,
-        settings: Mapping[str, Any],
-        inputs: Mapping[str, tuple[str, ...]],
-        circuits: Sequence[Circuits],
-    ) -> Job:
-        """The job of the first slice alone."""
-        made = self._job(stage, settings, inputs, circuits, self._judged[0].settings["slice"])
-        self.planned.append(Planned((made,), n_runs(circuits)))
         return made
 
     def _job(

@@ -23,7 +23,6 @@ from circuits.data.question_files import is_question_file
 from circuits.files import read_bytes
 from circuits.injection.search import STRENGTHS
 from circuits.injection.synonyms import Synonyms, read_synonyms
-from circuits.shell_text import shell_line
 from circuits.tasks import IMAGE_TASKS
 from circuits.tasks.coco_objects import CocoObjects
 from pipelines.engine.cluster import device_of
@@ -37,6 +36,7 @@ from pipelines.intervene.stages import HEAD_DIVERGENCE, IRI, IRI_ANSWERS, IRI_CA
 from pipelines.runs.image_sources import coco_source, digest_of_images, halves, read_questions_in
 from pipelines.runs.record import SETTINGS
 from pipelines.runs.run import Run, open_run, store_of
+from pipelines.runs.shell_text import shell_line
 from pipelines.runs.task_settings import make_task
 from pipelines.trace.plan import trace_jobs
 from pipelines.trace.run import TraceRun

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from circuits.shell_text import shell_word
 from graphs.export.page.extras import CircuitExtras
 from pipelines.discover.run import DiscoverRun
 from pipelines.discover.sizes_tried import lost_sizes
@@ -14,6 +13,7 @@ from pipelines.page.sizes import curves, measured_parts
 from pipelines.page.trace import tables_of
 from pipelines.runs.method_settings import with_portable_paths
 from pipelines.runs.run import Run
+from pipelines.runs.shell_text import shell_word
 from pipelines.trace.run import TraceRun
 
 

@@ -20,7 +20,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from circuits.files import no_option
-from circuits.shell_text import shell_line
+from pipelines.runs.shell_text import shell_line
 
 Form = Literal["value", "flag", "list", "assignments", "lists"]
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from circuits.files import read_bytes
-from circuits.shell_text import shell_line
 from circuits.strict_json import parse_strictly
 from pipelines.engine.result_file import DamagedError, require_known_version
+from pipelines.runs.shell_text import shell_line
 from pipelines.runs.writing import wait_until_written
 
 FORMAT = "circuit-workbench-run"

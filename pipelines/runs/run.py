@@ -25,7 +25,6 @@ from pydantic import ValidationError
 from circuits.cached import cached_property
 from circuits.files import path_from, portable, read_bytes, real_path
 from circuits.mib_file import is_mib_file
-from circuits.shell_text import shell_word
 from circuits.strict_json import parse_strictly
 from circuits.visible_text import value_text
 from pipelines.engine.job import Job
@@ -36,6 +35,7 @@ from pipelines.runs.failure import failure_in
 from pipelines.runs.record import RECORD, again, command_of, damaged, name_of, read_record, read_recorded
 from pipelines.runs.settings import RENAMED, NamedRunConfig, RunConfig
 from pipelines.runs.settings_file import validation_message
+from pipelines.runs.shell_text import shell_word
 
 if TYPE_CHECKING:
     from circuits.data.prompts import PromptSet

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from circuits.shell_text import shell_line
 from circuits.strict_json import parse_strictly
 from pipelines.reporting.tables import brackets
 from pipelines.runs.about_file import sealed_bytes
 from pipelines.runs.run import open_run
+from pipelines.runs.shell_text import shell_line
 from pipelines.runs.state import SUMMARY
 
 if TYPE_CHECKING:

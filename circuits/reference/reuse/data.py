@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from circuits.data.prompts import Tokenizer
+from circuits.data.tokenizer import Tokenizer
 from circuits.reference.data import Batch, Ids, word_ids
 from circuits.tasks import colored_objects, ioi
 

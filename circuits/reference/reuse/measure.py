@@ -15,7 +15,8 @@ import torch
 from numpy.typing import NDArray
 from transformers import GPT2LMHeadModel
 
-from circuits.data.prompts import Prompt, PromptSet, Tokenizer
+from circuits.data.prompts import Prompt, PromptSet
+from circuits.data.tokenizer import Tokenizer
 from circuits.intervals import Share
 from circuits.reference.held_out import held_out_prompts
 from circuits.reference.reuse import INHIBITION, MOVERS, NO_MOVERS

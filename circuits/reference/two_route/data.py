@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from circuits.data.prompts import Tokenizer
+from circuits.data.tokenizer import Tokenizer
 from circuits.reference.data import Ids, distinct, word_ids
 from circuits.reference.held_out import is_held_out
 from circuits.reference.vocabulary import END_OF_TEXT, UNKNOWN

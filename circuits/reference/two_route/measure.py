@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import torch
 from transformers import GPT2LMHeadModel
 
-from circuits.data.prompts import PromptSet, Tokenizer
+from circuits.data.prompts import PromptSet
+from circuits.data.tokenizer import Tokenizer
 from circuits.intervals import Share
 from circuits.reference.held_out import is_held_out
 from circuits.reference.two_route.ablated import ATTENTION, MLPS, ablated, mean_outputs

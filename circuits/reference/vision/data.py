@@ -12,7 +12,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from circuits.data.prompts import Tokenizer
 from circuits.data.scene_questions import (
     CAPTION_REQUEST,
     Question,
@@ -24,6 +23,7 @@ from circuits.data.scene_questions import (
     similar_negatives,
 )
 from circuits.data.scenes import COLORS, KINDS, MOST_OBJECTS, N_PATCHES, SHAPES, Kind, Scene
+from circuits.data.tokenizer import Tokenizer
 from circuits.reference.data import Ids, layout
 from circuits.reference.vision.text import BEFORE_ANSWER, BEFORE_IMAGE, END, IMAGE, START
 

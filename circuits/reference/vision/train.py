@@ -30,7 +30,6 @@ from torch import Tensor
 from torch.nn import functional as F
 from transformers import CLIPVisionConfig, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration
 
-from circuits.data.prompts import Tokenizer
 from circuits.data.scene_questions import Question
 from circuits.data.scenes import (
     COLORS,
@@ -44,6 +43,7 @@ from circuits.data.scenes import (
     draw_scenes,
     images,
 )
+from circuits.data.tokenizer import Tokenizer
 from circuits.reference.parts import Recent
 from circuits.reference.vision import MODEL
 from circuits.reference.vision.card import Trained, model_card

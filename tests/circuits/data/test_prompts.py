@@ -11,7 +11,8 @@ import pytest
 
 from circuits.data.answers import tokens_of
 from circuits.data.prompt_files import BadPrompts, count_prompts, entries_in, read_prompts, write_jsonl
-from circuits.data.prompts import Prompt, PromptSet, prompt_from_text
+from circuits.data.prompts import Prompt, PromptSet
+from circuits.data.text_prompts import prompt_from_text
 from circuits.data.tokenizer import next_token
 from circuits.model.fetchable import SMOLLM2_135M
 from circuits.reference.vocabulary import make_tokenizer

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from circuits.data.prompts import Prompt, PromptSet, prompt_from_text
+from circuits.data.prompts import Prompt, PromptSet
+from circuits.data.text_prompts import prompt_from_text
 from circuits.tasks.ioi import NAMES
 from tests.circuits.tasks.tokenizers import KINDS, tokenizer_of, train_bpe
 

@@ -155,7 +155,9 @@ def test_a_terminated_command_is_shown_running_then_continues(
     (state,) = circuits("status", "--json").json["runs"]
     assert (state["running"], state["continue"]) == (None, f"circuits {again}")
     jobs = circuits(*shlex.split(again), "--json").json["jobs"]
-    assert jobs == {"total": int(n_jobs), "computed": int(n_jobs) - int(n_kept)}
+    # What is under way, one job a thread, may be done and kept after these are counted, before the process has ended.
+    assert jobs["total"] == int(n_jobs)
+    assert 0 <= int(n_jobs) - int(n_kept) - jobs["computed"] <= (os.cpu_count() or 1)
 
 
 def test_quiet_says_nothing_of_what_is_computed_and_verbose_all(circuits: Callable[..., Any], tiny: Any):

@@ -8,7 +8,7 @@ import pytest
 
 from circuits.components import Component, Edge, Wiring
 from graphs import CircuitGraph, compare
-from graphs.circuit_graph import nodes_in_words
+from graphs.comparison.level import nodes_in_words
 from pipelines.compare.many_table import membership_text
 from pipelines.compare.overlap_table import _print_nulls, _print_scores
 

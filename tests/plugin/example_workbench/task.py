@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from circuits.data.prompts import Prompt, Tokenizer
+from circuits.data.prompts import Prompt
+from circuits.data.tokenizer import Tokenizer
 from circuits.tasks.base import Draw, Task, leading_tokens, ordinary_tokens
 
 

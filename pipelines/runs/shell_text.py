@@ -15,7 +15,7 @@ _SHORT = {"\n": "\\n", "\t": "\\t", "\r": "\\r", "'": "\\'", "\\": "\\\\"}
 def shell_word(word: str) -> str:
     r"""One word as bash and zsh read it, in $'...' where a character of it is none that is seen.
 
-    >>> from circuits.shell_text import shell_word
+    >>> from pipelines.runs.shell_text import shell_word
     >>> print(shell_word("ioi"), shell_word("own pairs.csv"), shell_word("pairs\u202evsc.jsonl"))
     ioi 'own pairs.csv' $'pairs\u202evsc.jsonl'
     """
@@ -25,7 +25,7 @@ def shell_word(word: str) -> str:
 def shell_line(words: Iterable[str]) -> str:
     """A command as it is pasted into a shell.
 
-    >>> from circuits.shell_text import shell_line
+    >>> from pipelines.runs.shell_text import shell_line
     >>> shell_line(["circuits", "discover", "own pairs.csv"])
     "circuits discover 'own pairs.csv'"
     """
@@ -35,7 +35,7 @@ def shell_line(words: Iterable[str]) -> str:
 def shell_words(line: str) -> list[str]:
     r"""The words of a line that `shell_line` wrote, or a person. ValueError where a quote is not closed.
 
-    >>> from circuits.shell_text import shell_line, shell_words
+    >>> from pipelines.runs.shell_text import shell_line, shell_words
     >>> shell_words(r"circuits discover $'pairs\u202evsc.jsonl' 'a b'")
     ['circuits', 'discover', 'pairs\u202evsc.jsonl', 'a b']
     """

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from circuits.shell_text import shell_line, shell_word, shell_words
+from pipelines.runs.shell_text import shell_line, shell_word, shell_words
 
 NAMES = [
     "ioi",
