@@ -24,7 +24,7 @@ _OF_PAIR = {
     "only_a": "only in A",
     "only_b": "only in B",
     "without_shared": "whole model without the shared part",
-    "without_heads": "whole model without the shared part's heads",
+    "without_heads": "whole model without shared edges at heads",
     "without_matched": "whole model without as much on other heads",
 }
 
