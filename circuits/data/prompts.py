@@ -133,7 +133,7 @@ class Prompt:
         """Whether an answer, right or wrong, has several tokens."""
         return self.continuations != ((),)
 
-    @property
+    @cached_property
     def n_positions(self) -> int:
         """Tokens of the longest run that reading its answers takes; those of the prompt where all are single tokens."""
         return len(self) + max(map(len, self.continuations))

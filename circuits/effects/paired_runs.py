@@ -13,9 +13,10 @@ from circuits.ablations import Ablation
 from circuits.data.prompts import PromptSet
 from circuits.metrics import Metric, Targets
 from circuits.model.answers import LongAnswers, answered_in
-from circuits.model.batches import Batch, each_batch
+from circuits.model.batches import Batch, each_batch, every_batch, fits
 from circuits.model.forward import Forward, Run, Site
 from circuits.model.room import PROMPTS_AT_ONCE
+from circuits.model.side_by_side import is_helped, side_by_side
 
 if TYPE_CHECKING:
     from circuits.model.load import Model
@@ -150,3 +151,25 @@ def each_pair(
         work(record_pair(forward, batch, metric, ablation, needs=needs))
 
     each_batch(prompts, forward, record, at_once=at_once, shares_prefix=ablation.shares_prefix, with_answers=True)
+
+
+def every_pair(model: Model, prompts: PromptSet, metric: Metric, ablation: Ablation, *, at_once: int) -> list[Pair]:
+    """Every batch of the prompts, run once clean and once ablated: side by side where threads were lent, in order.
+
+    Where a batch does not fit into memory, they are made one after the other, as by `each_pair`.
+    """
+    forward, ablation = model.forward, ablation.fitted(model, prompts)
+    todo = every_batch(prompts, forward, at_once=at_once, shares_prefix=ablation.shares_prefix, with_answers=True)
+    recorded: dict[int, Pair] = {}
+
+    def record(number: int) -> bool:
+        def work() -> None:
+            recorded[number] = record_pair(forward, todo[number], metric, ablation)
+
+        return fits(work)
+
+    if is_helped() and side_by_side(record, range(len(todo))):
+        return [recorded[number] for number in range(len(todo))]
+    pairs: list[Pair] = []
+    each_pair(model, prompts, metric, ablation, pairs.append, at_once=at_once)
+    return pairs

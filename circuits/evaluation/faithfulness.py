@@ -321,13 +321,13 @@ def recorded_pairs(
     """The clean and ablated runs of all prompts, to run circuits on again and again; None where they would take more
     than about 2 GB, and are better run anew. Two forward passes.
     """
+    from circuits.effects.paired_runs import every_pair
+
     _check(model, prompts, metric)
     streams = 2 * _VALUES_PER_STREAM * model.wiring.n_layers * model.forward.weight_u.shape[1]
     if 4 * streams * prompts.n_tokens > _MOST_BYTES:
         return None
-    pairs: list[Pair] = []
-    on_every_pair(model, prompts, metric, ablation, pairs.extend, at_once=_at_once(model, prompts))
-    return pairs
+    return every_pair(model, prompts, metric, ablation, at_once=_at_once(model, prompts))
 
 
 def _at_once(model: Model, prompts: PromptSet) -> int:

@@ -297,6 +297,20 @@ def _filled_up(sequences: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:
     return [sequence + longest[-1:] * (len(longest) - len(sequence)) for sequence in sequences]
 
 
+def every_batch(
+    prompts: PromptSet,
+    forward: Forward,
+    *,
+    at_once: int = PROMPTS_AT_ONCE,
+    shares_prefix: bool = True,
+    with_answers: bool = False,
+) -> list[Batch]:
+    """The batches of the prompts, of at most so many, and of no more than the model stacks at once."""
+    n_positions = max(prompt.n_positions if with_answers else len(prompt) for prompt in prompts)
+    at_once = max(1, min(at_once, forward.batch_size(n_positions)))
+    return list(batches(prompts, forward, at_once=at_once, shares_prefix=shares_prefix, with_answers=with_answers))
+
+
 def each_batch(
     prompts: PromptSet,
     forward: Forward,
@@ -307,9 +321,7 @@ def each_batch(
     with_answers: bool = False,
 ) -> None:
     """Call `work` with every batch of the prompts; one that does not fit into memory is halved, with a warning."""
-    n_positions = max(prompt.n_positions if with_answers else len(prompt) for prompt in prompts)
-    at_once = max(1, min(at_once, forward.batch_size(n_positions)))
-    todo = deque(batches(prompts, forward, at_once=at_once, shares_prefix=shares_prefix, with_answers=with_answers))
+    todo = deque(every_batch(prompts, forward, at_once=at_once, shares_prefix=shares_prefix, with_answers=with_answers))
     loop = Steps(sum(map(_n_tokens, todo)))
     while todo:
         batch = todo.popleft()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 from circuits.model.bridge import Loaded, NotFromDisk, with_probes
 from circuits.model.device_names import require_device_name
@@ -81,6 +82,7 @@ class Model:
     spec: str | None = None
     seen: SeenWeights | None = field(default=None, repr=False)
     _n_checked: dict[bool, int] = field(default_factory=dict, repr=False)
+    _passed: WeakValueDictionary[int, PromptSet] = field(default_factory=WeakValueDictionary, init=False, repr=False)
 
     def __repr__(self) -> str:
         wiring = self.wiring
@@ -117,9 +119,11 @@ class Model:
 
         The longest prompts are run, once: where the family does something else than here at their length, they are
         refused. Cost: four forward passes of up to four prompts; nothing after longer ones, or up to 12 tokens of text.
-        Weights that were changed after they were loaded are refused too.
+        A set that has passed is not looked at again. Weights that were changed after they were loaded are refused too.
         """
         self.require_unchanged()
+        if self._passed.get(id(prompts)) is prompts:
+            return
         prompts.require_vocabulary(self.n_vocabulary, self.n_outputs)
         for number, prompt in enumerate((*prompts, *prompts.negatives)):
             if prompt.n_positions > self.n_positions:
@@ -133,6 +137,7 @@ class Model:
             if fault := self._image_fault(prompt):
                 raise ValueError(f"{prompts.called(number)} {fault}")
         self._require_reproduced(longest(prompts))
+        self._passed[id(prompts)] = prompts
 
     def require_unchanged(self) -> None:
         """Raise a ValueError where weights were changed after they were loaded, here or in the model in memory.

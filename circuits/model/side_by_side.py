@@ -24,6 +24,11 @@ def lend(pool: ThreadPoolExecutor, n_threads: int) -> None:
     _LENT.set((pool, n_threads) if n_threads > 1 else None)
 
 
+def is_helped() -> bool:
+    """Whether threads were lent to this one."""
+    return _LENT.get() is not None
+
+
 def side_by_side(work: Callable[[T], bool], items: Iterable[T]) -> bool:
     """Call `work` with every item, some of them in lent threads that are idle, until it says False of one.
 

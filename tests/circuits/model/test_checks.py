@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 
+from circuits.data.prompts import PromptSet
 from circuits.model import checks, load
 from circuits.model.bridge import TextConfig
 from circuits.model.checks import check_resuming, probe_ids
@@ -152,3 +154,25 @@ def test_the_wrapped_model_and_the_model_itself_share_their_weights(family_model
 @pytest.mark.parametrize("family", FAMILIES + MORE_FAMILIES)
 def test_every_family_passes_on_long_prompts(family, family_model):
     family_model(family).check_prompts(random_prompts(3, length=50))
+
+
+def test_prompts_that_have_passed_are_not_looked_at_again(monkeypatch):
+    module = random_module("gpt2")
+    model, prompts = load.load_model(module), random_prompts(3)
+    looked, look = [], PromptSet.require_vocabulary
+    monkeypatch.setattr(
+        PromptSet, "require_vocabulary", lambda self, *sizes: (looked.append(id(self)), look(self, *sizes))
+    )
+    model.check_prompts(prompts)
+    model.check_prompts(prompts)
+    others = random_prompts(3)
+    model.check_prompts(others)
+    assert looked == [id(prompts), id(others)]
+    too_large = PromptSet("large", (replace(prompts.prompts[0], answers=(10_000,)),))
+    for _ in range(2):
+        with pytest.raises(ValueError, match="10000 is not in the model's vocabulary"):
+            model.check_prompts(too_large)
+    with torch.no_grad():
+        next(module.parameters()).add_(1)
+    with pytest.raises(ValueError, match="were changed after it was loaded"):
+        model.check_prompts(prompts)

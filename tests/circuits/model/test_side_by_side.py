@@ -5,15 +5,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
+import torch
 
 from circuits.arrays import Floats
+from circuits.effects.paired_runs import Pair
 from circuits.evaluation import faithfulness
 from circuits.evaluation.criteria import CircuitRunner
+from circuits.evaluation.faithfulness import recorded_pairs
 from circuits.metrics import METRICS
+from circuits.model.forward import Forward
 from circuits.model.load import model_from_module
 from circuits.model.multiply_adds import count, counted
 from circuits.model.side_by_side import lend, side_by_side
@@ -126,3 +130,39 @@ def test_circuits_have_the_same_values_to_the_last_bit(lent: Lent, monkeypatch: 
         return CircuitRunner(model, prompts, metric).values(circuits)
 
     assert np.array_equal(lent(values), values())
+
+
+def test_recorded_runs_come_in_order_and_to_the_last_bit(lent: Lent):
+    model = model_from_module(random_module("gpt2"), name="tiny")
+    prompts, metric = random_prompts(200), METRICS["logit-difference"]
+
+    def recorded() -> list[Pair]:
+        pairs = recorded_pairs(model, prompts, metric=metric)
+        assert pairs is not None
+        return pairs
+
+    here, there = recorded(), lent(recorded)
+    assert len(here) > 2
+    assert [pair.batch.prompt_indices for pair in here] == [pair.batch.prompt_indices for pair in there]
+    for one, other in zip(here, there, strict=True):
+        assert torch.equal(one.clean.residual[-1], other.clean.residual[-1])
+        assert torch.equal(one.ablated.residual[-1], other.ablated.residual[-1])
+
+
+def test_recorded_runs_that_do_not_fit_are_made_one_after_the_other(lent: Lent, monkeypatch: pytest.MonkeyPatch):
+    model = model_from_module(random_module("gpt2"), name="tiny")
+    prompts, metric = random_prompts(20), METRICS["logit-difference"]
+    circuits = np.random.default_rng(0).random((3, model.wiring.n_edges)) < 0.7
+    record = Forward.record
+
+    def values() -> Floats:
+        return CircuitRunner(model, prompts, metric).values(circuits)
+
+    def limited(self: Forward, ids: torch.Tensor, pixels: Any = None, **settings: Any) -> Any:
+        if len(ids) > 4:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return record(self, ids, pixels, **settings)
+
+    expected = values()
+    monkeypatch.setattr(Forward, "record", limited)
+    np.testing.assert_allclose(lent(values), expected, atol=1e-5 * np.abs(expected).max())
