@@ -46,6 +46,20 @@ def missing_keys(missing: Iterable[str], given: Iterable[str]) -> str:
     return f"{', '.join(map(repr, missing))} missing; found {sorted(given)}."
 
 
+def not_one_of(key: str, given: object, known: Mapping[str, str]) -> str:
+    """The message for a value that a key cannot hold: those that it can, what each means where that is said, and the
+    nearest.
+
+    >>> from circuits.lookup import not_one_of
+    >>> not_one_of("side", "lft", {"left": "", "right": "of the clean text"})
+    "'side' holds 'lft', expected 'left' or 'right' (of the clean text). Did you mean 'left'?"
+    """
+    values = [f"{value!r} ({meaning})" if meaning else repr(value) for value, meaning in known.items()]
+    expected = " or ".join(filter(None, (", ".join(values[:-1]), values[-1])))
+    near = nearest(given, known) if isinstance(given, str) else None
+    return f"{key!r} holds {value_text(given)}, expected {expected}.{'' if near is None else meant_instead([near])}"
+
+
 def meant_instead(meant: Iterable[str]) -> str:
     """What was probably meant, as a question that follows a sentence; nothing where that is not known."""
     names = ", ".join(map(repr, meant))

@@ -31,7 +31,7 @@ from circuits.data.text_checks import of_tokens
 from circuits.data.text_prompts import prompt_from_text
 from circuits.data.tokenizer import OR_A_TOKENIZER, Tokenizer, require_tokenizer
 from circuits.files import path_from, read_bytes, unreadable, write_atomically
-from circuits.lookup import missing_keys, unknown_keys
+from circuits.lookup import missing_keys, not_one_of, unknown_keys
 from circuits.plain_values import plain
 from circuits.visible_text import typed_text, value_text
 
@@ -363,7 +363,7 @@ def parse_entry(entry: Entry, tokenizer: Tokenizer | None) -> Line:
         faults.add(unknown_keys(unknown, keys.known))
     label = record.get("label") if keys.is_labeled else PAIR
     if keys.is_labeled and "label" in record and label not in (POSITIVE, NEGATIVE):
-        faults.add(f"'label' holds {label!r}, expected {POSITIVE!r} or {NEGATIVE!r}.")
+        faults.add(not_one_of("label", label, dict.fromkeys((POSITIVE, NEGATIVE), "")))
     read = _from_ids if keys.is_ids else _from_text
     prompt = faults.in_call(read, record, keys.clean, keys.corrupt, tokenizer)
     faults.raise_any()
