@@ -79,12 +79,22 @@ class Metric:
             raise ValueError(
                 f"metric {self.name!r} compares answers with wrong answers, but {len(lacking)} of {len(prompts)} "
                 f"prompts have no wrong answer (the first is {called(lacking[0])}). Add 'wrong_answers' (with ids: "
-                f"'wrong_answer_ids'), or use {self._without_wrong_answers!r}."
+                f"'wrong_answer_ids'), or use {self.instead(prompts)!r}."
             )
 
-    @property
-    def _without_wrong_answers(self) -> str:
-        return _OF_ANSWERS if self.takes_long_answers else "answer-logit"
+    def instead(self, prompts: PromptSet) -> str | None:
+        """The metric to take where `check` refuses prompts; None where it takes them.
+
+        >>> from circuits import METRICS, Prompt, PromptSet
+        >>> prompts = PromptSet("copies", (Prompt(clean=(5, 7), corrupt=(5, 8), answers=((7, 9),)),))
+        >>> METRICS["logit-difference"].instead(prompts), METRICS["answer-probability"].instead(prompts)
+        ('answer-log-probability', None)
+        """
+        if not self.takes_long_answers and any(prompt.has_long_answers for prompt in prompts):
+            return metric_of_any_length(prompts) if self.needs_wrong_answers else _OF_ANSWERS
+        if self.needs_wrong_answers and not all(prompt.wrong_answers for prompt in prompts):
+            return _OF_ANSWERS if self.takes_long_answers else "answer-logit"
+        return None
 
     def _refuse_long_answers(self, prompts: PromptSet, called: Callable[[int], str]) -> None:
         long = [number for number, prompt in enumerate(prompts) if prompt.has_long_answers]
@@ -92,11 +102,10 @@ class Metric:
             return
         first = prompts.prompts[long[0]]
         n_tokens = 1 + max(map(len, first.continuations))
-        use = metric_of_any_length(prompts) if self.needs_wrong_answers else _OF_ANSWERS
         raise ValueError(
             f"metric {self.name!r} reads one token, and answers of {len(long)} of {len(prompts)} prompts have several "
-            f"(the first is {called(long[0])}, with up to {n_tokens}). Use {use!r}, which takes answers of any length, "
-            "or give answers of one token."
+            f"(the first is {called(long[0])}, with up to {n_tokens}). Use {self.instead(prompts)!r}, which takes "
+            "answers of any length, or give answers of one token."
         )
 
     def values(self, logits: Tensor, targets: Targets, clean_logits: Tensor | None = None) -> Tensor:
