@@ -13,7 +13,7 @@ Li et al. 2025, arXiv 2511.05923 (noise on images).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, get_args
 
@@ -85,7 +85,12 @@ class Corrupt(Ablation):
     shares_prefix = True
     is_run = True
 
-    def check(self, prompts: PromptSet) -> None:
+    def check(self, prompts: PromptSet, *, called: Callable[[int], str] | None = None) -> None:
+        """Raise a ValueError for prompts without partners, and for pairs whose two sides are the same.
+
+        called  what a prompt of this number is called; `prompt 0` by default
+        """
+        called = prompts.called if called is None else called
         if not prompts.is_paired:
             raise ValueError(
                 f"ablation 'corrupt' takes values from each prompt's partner, and the prompts of {prompts.task!r} are "
@@ -96,13 +101,13 @@ class Corrupt(Ablation):
         if same:
             raise ValueError(
                 f"ablation 'corrupt' takes values from each prompt's partner, and {len(same)} of {len(prompts)} "
-                f"prompts show the same image and text in both (the first is prompt {same[0]}). Give a corrupt image, "
+                f"prompts show the same image and text in both (the first is {called(same[0])}). Give a corrupt image, "
                 "or choose 'image-noise'."
             )
         if equal := prompts.unchanged:
             raise ValueError(
                 "ablation 'corrupt' takes values from each prompt's partner, and clean and corrupt are the same tokens "
-                f"in {len(equal)} of {len(prompts)} pairs (the first is prompt {equal[0]}): nothing can differ. Leave "
+                f"in {len(equal)} of {len(prompts)} pairs (the first is {called(equal[0])}): nothing can differ. Leave "
                 "them out (`prompts.without_unchanged()`), or choose another ablation."
             )
 

@@ -25,11 +25,39 @@ def unknown(asked: object, known: Iterable[str], what: str) -> str:
     return f"no {what} {value_text(asked)}. Known: {', '.join(known)}.{'' if meant is None else meant_instead([meant])}"
 
 
-def unknown_keys(asked: Iterable[str], known: Iterable[str]) -> str:
-    """The message for keys that a record may not have: those that it may, and the nearest to each."""
-    known = sorted(known)
-    meant = dict.fromkeys(near for key in asked if (near := nearest(key, known, likeness=0.75)) is not None)
+def unknown_keys(asked: Iterable[str], known: Iterable[str], *, also: Iterable[str] = ()) -> str:
+    """The message for keys that a record may not have: those that it may, and the nearest to each.
+
+    also  what may have been meant beside the known ones
+    """
+    asked, known = list(asked), sorted(known)
+    meant = dict.fromkeys(keys_meant(asked, {*known, *also}).values())
     return f"unknown key {', '.join(map(repr, asked))}; known: {known}.{meant_instead(meant)}"
+
+
+def keys_meant(asked: Iterable[str], known: Iterable[str]) -> dict[str, str]:
+    """Key that is not known -> the known one that was probably meant; those that are near none are left out."""
+    known = sorted(known)
+    return {key: near for key in asked if (near := nearest(key, known, likeness=0.75)) is not None}
+
+
+def missing_keys(missing: Iterable[str], given: Iterable[str]) -> str:
+    """The message for keys that a record lacks: those that it has."""
+    return f"{', '.join(map(repr, missing))} missing; found {sorted(given)}."
+
+
+def not_one_of(key: str, given: object, known: Mapping[str, str]) -> str:
+    """The message for a value that a key cannot hold: those that it can, what each means where that is said, and the
+    nearest.
+
+    >>> from circuits.lookup import not_one_of
+    >>> not_one_of("side", "lft", {"left": "", "right": "of the clean text"})
+    "'side' holds 'lft', expected 'left' or 'right' (of the clean text). Did you mean 'left'?"
+    """
+    values = [f"{value!r} ({meaning})" if meaning else repr(value) for value, meaning in known.items()]
+    expected = " or ".join(filter(None, (", ".join(values[:-1]), values[-1])))
+    near = nearest(given, known) if isinstance(given, str) else None
+    return f"{key!r} holds {value_text(given)}, expected {expected}.{'' if near is None else meant_instead([near])}"
 
 
 def meant_instead(meant: Iterable[str]) -> str:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from circuits.files import read_bytes, write_atomically
+from circuits.visible_text import visible
 from pipelines.engine.execute import Counts, Interrupted, Work, compute_missing
 from pipelines.engine.execution import DEFAULT_STORE, Execution
 from pipelines.engine.job import Job
@@ -28,6 +29,7 @@ from pipelines.engine.tqdm_bar import TqdmBar, is_watched
 from pipelines.forecast.line import forecast_before, line, prompt_jobs, require_possible, weights_with_prompts
 from pipelines.reporting.report import Report
 from pipelines.runs.about_file import about_file
+from pipelines.runs.before_weights import before_weights
 from pipelines.runs.caveats import of_size, with_size
 from pipelines.runs.models_given import as_loaded, model_spec
 from pipelines.runs.options import command_line
@@ -102,7 +104,8 @@ def run_command(
         return f"the same call again; or on the command line: {line()}" if in_python else line()
 
     try:
-        return _run(command, settings, execution, _Shown(shows_progress, in_detail), _Resume(line, resume), on_planned)
+        shown = _Shown(shows_progress, in_detail, told=set())
+        return _run(command, settings, execution, shown, _Resume(line, resume), on_planned)
     except Interrupted:
         raise
     except KeyboardInterrupt:
@@ -159,7 +162,7 @@ def _tokenizer(command: Command[Any, Any, Any], values: Mapping[str, Any]) -> To
 def _warn(report: Report) -> None:
     """Log what the report warns of, where that was not said before."""
     for warning in report.warnings:
-        if (said := (str(report.folder), warning)) not in _WARNED:
+        if warning not in report.told and (said := (str(report.folder), warning)) not in _WARNED:
             _WARNED.add(said)
             _LOG.warning("%s: %s", report.folder.name, warning)
 
@@ -181,6 +184,8 @@ class _Shown(NamedTuple):
 
     progress: bool
     details: bool
+    told: set[str]
+    """What was said of the prompts."""
 
 
 class _Resume(NamedTuple):
@@ -202,6 +207,7 @@ def _run(
     try:
         plan = command.plan(settings, execution)
     except ResultsNeeded as needed:
+        _say_before(needed.with_readers, settings, shown)
         before = _compute(needed.work, execution, resume, shown)
         plan = command.plan(settings, execution)
     on_planned()
@@ -209,6 +215,7 @@ def _run(
         require_place_for_report(folder)
     _require_writable_unless_done(plan)
     try:
+        _say_before(plan.work, settings, shown)
         counts = _compute(plan.work, execution, resume, shown, plan=plan)
         report = _with_number_of_prompts(command.report(plan), settings)
         files = _files(command, settings, execution, plan, report)
@@ -229,7 +236,17 @@ def _run(
         n_computed=before.n_computed + counts.n_computed,
         n_by_others=before.n_by_others + counts.n_by_others,
         seconds=time.monotonic() - began,
+        told=frozenset(shown.told),
     )
+
+
+def _say_before(work: Sequence[Work], settings: CommandSettings, shown: _Shown) -> None:
+    """Say once what is to know of the prompts, before a model is loaded. ValueError where what is asked for refuses
+    them."""
+    for owner, text in before_weights(work, settings):
+        if shown.progress and text not in shown.told:
+            sys.stderr.write(f"{short_owner(owner)}: warning: {visible(text)}\n")
+            shown.told.add(text)
 
 
 def _with_number_of_prompts(report: AnyReport, settings: CommandSettings) -> AnyReport:

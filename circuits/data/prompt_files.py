@@ -25,12 +25,13 @@ from circuits.data.faults import Faults, each, faults_of
 from circuits.data.left_out import lines_left_out, note_of
 from circuits.data.prompts import NO_ANSWER, Prompt, PromptSet, positions, whole_number
 from circuits.data.records import Entry, entries_of
-from circuits.data.records.tables import entry_of_row, require_names
+from circuits.data.records.keys import KEYS, keys_for
+from circuits.data.records.tables import entry_of_row, require_header
 from circuits.data.text_checks import of_tokens
 from circuits.data.text_prompts import prompt_from_text
 from circuits.data.tokenizer import OR_A_TOKENIZER, Tokenizer, require_tokenizer
 from circuits.files import path_from, read_bytes, unreadable, write_atomically
-from circuits.lookup import unknown_keys
+from circuits.lookup import missing_keys, not_one_of, unknown_keys
 from circuits.plain_values import plain
 from circuits.visible_text import typed_text, value_text
 
@@ -45,10 +46,6 @@ _EXAMPLES = {
 }
 _SHOWN = 20
 _IN_A_ROW = ("clean", "corrupt", "answers", "wrong_answers")
-_SHARED_KEYS = {
-    False: {"answers", "wrong_answers", "roles", "comment"},
-    True: {"answer_ids", "wrong_answer_ids", "answer_position", "roles", "comment"},
-}
 
 
 class BadPrompts(ValueError):
@@ -161,7 +158,7 @@ def entries_from(given: Iterable[Mapping[str, Any] | Sequence[Any]]) -> list[Ent
         )
     if is_frame(given):
         # Of columns of one name, a row as a mapping has the last alone.
-        require_names([str(name).strip() for name in given.columns])
+        require_header([str(name).strip() for name in given.columns])
         return [_entry(number, row) for number, row in enumerate(_rows_of(given), start=1)]
     return [Entry(number, _record(number, _plain_of(number, one))) for number, one in enumerate(given, start=1)]
 
@@ -222,8 +219,7 @@ def _fields_elsewhere(one: object) -> tuple[str, ...]:
     """The fields of a named tuple, such as a row of `frame.itertuples()`, whose names say another order or other keys
     than a row has; none of any other."""
     fields = tuple(getattr(one, "_fields", ()))
-    known = {*_IN_A_ROW, *_SHARED_KEYS[False], *_SHARED_KEYS[True], "prompt", "label", "clean_ids", "corrupt_ids"}
-    is_elsewhere = any(name in known and name not in _IN_A_ROW[at : at + 1] for at, name in enumerate(fields))
+    is_elsewhere = any(name in KEYS and name not in _IN_A_ROW[at : at + 1] for at, name in enumerate(fields))
     return fields if is_elsewhere or ("answers" in fields and fields != _IN_A_ROW[: len(fields)]) else ()
 
 
@@ -357,23 +353,19 @@ def parse_entry(entry: Entry, tokenizer: Tokenizer | None) -> Line:
     if (record := entry.record) is None:
         raise ValueError(entry.fault)
     faults = Faults()
-    is_ids = bool({"clean_ids", "prompt_ids"} & record.keys())
-    is_labeled = bool({"label", "prompt", "prompt_ids"} & record.keys())
-    ending = "_ids" if is_ids else ""
-    sides = {f"prompt{ending}", "label"} if is_labeled else {f"clean{ending}", f"corrupt{ending}"}
-    needed, known = sides | {"answer_ids" if is_ids else "answers"}, sides | _SHARED_KEYS[is_ids]
-    if empty := [key for key in entry.empty if key in needed]:
+    # A cell that is empty has its column: which keys go together is told by both.
+    keys = keys_for({*record, *entry.empty})
+    if empty := [key for key in entry.empty if key in keys.needed]:
         faults.add(f"{', '.join(map(repr, empty))} {'is' if len(empty) == 1 else 'are'} empty: fill in the cell.")
-    if missing := sorted(needed - record.keys() - set(empty)):
-        faults.add(f"{', '.join(map(repr, missing))} missing; found {sorted({*record, *entry.empty})}.")
-    if unknown := sorted(record.keys() - known):
-        faults.add(unknown_keys(unknown, known))
-    label = record.get("label") if is_labeled else PAIR
-    is_known = isinstance(label, str) and label in _EXAMPLES and is_labeled == (label != PAIR)
-    if "label" in record and not is_known:
-        faults.add(f"'label' holds {label!r}, expected {POSITIVE!r} or {NEGATIVE!r}.")
-    clean, corrupt = (f"{side}{ending}" for side in (("prompt", "prompt") if is_labeled else ("clean", "corrupt")))
-    prompt = faults.in_call(_from_ids if is_ids else _from_text, record, clean, corrupt, tokenizer)
+    if missing := sorted(keys.needed - record.keys() - set(empty)):
+        faults.add(missing_keys(missing, {*record, *entry.empty}))
+    if unknown := sorted(record.keys() - keys.known):
+        faults.add(unknown_keys(unknown, keys.known))
+    label = record.get("label") if keys.is_labeled else PAIR
+    if keys.is_labeled and "label" in record and label not in (POSITIVE, NEGATIVE):
+        faults.add(not_one_of("label", label, dict.fromkeys((POSITIVE, NEGATIVE), "")))
+    read = _from_ids if keys.is_ids else _from_text
+    prompt = faults.in_call(read, record, keys.clean, keys.corrupt, tokenizer)
     faults.raise_any()
     assert prompt is not None
     return Line(str(label), prompt)

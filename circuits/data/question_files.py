@@ -23,6 +23,7 @@ from circuits.data.images import Picture
 from circuits.data.json_lines import parse_object
 from circuits.data.prompt_files import BadPrompts
 from circuits.data.regions import Region, region_from_json, region_mask
+from circuits.lookup import not_one_of
 
 _SHOWN = 20
 _POPE_TEXT = re.compile(r"Is there an? (.+?) in the image\?")
@@ -146,7 +147,7 @@ def _question(line: str) -> ObjectQuestion:
     if not isinstance(image, str) or not image:
         faults.add(f"'image' holds {image!r}, expected a file name.")
     if label not in ("yes", "no"):
-        faults.add(f"'label' holds {label!r}, expected 'yes' or 'no'.")
+        faults.add(not_one_of("label", label, {"yes": "", "no": ""}))
     if corrupt_image is not None and not isinstance(corrupt_image, str):
         faults.add(f"'corrupt_image' holds {corrupt_image!r}, expected a file name.")
     named = faults.in_call(_asked, record) if "text" in record else None

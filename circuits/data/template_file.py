@@ -44,7 +44,7 @@ from circuits.data.templates import (
     parsed,
 )
 from circuits.files import read_bytes, unreadable
-from circuits.lookup import lookup, unknown
+from circuits.lookup import lookup, not_one_of, unknown
 from circuits.yaml_text import parse_yaml
 
 _NEEDED, _OPTIONAL = ("templates", "words", "corrupt", "answers"), ("wrong_answers", "leave_out", "halves", "comment")
@@ -96,11 +96,12 @@ def template_from(content: Any, *, name: str) -> Template:
         for key in ("answers", "wrong_answers")
     )
     leave_out = content.get("leave_out")
-    if leave_out is not None and leave_out not in LEAVE_OUT:
-        faults.add(unknown(leave_out, LEAVE_OUT, "value of 'leave_out'"))
+    if leave_out is not None and leave_out not in [*LEAVE_OUT]:
+        spared = "Without the line, words that do not fit a model are refused by name."
+        faults.add(f"{not_one_of('leave_out', leave_out, LEAVE_OUT)} {spared}")
     halves = content.get("halves")
-    if halves is not None and halves not in HALVES:
-        faults.add(unknown(halves, HALVES, "value of 'halves'"))
+    if halves is not None and halves not in [*HALVES]:
+        faults.add(f"{not_one_of('halves', halves, HALVES)} Without the line, both are drawn from all words.")
     faults.raise_any()
     assert corrupt is not None
     assert answers is not None
@@ -262,11 +263,13 @@ def _require_rule(name: Any, rule: Any, slots: _Slots, lists: _Lists) -> None:
     if (slot := _slot_of_all(name, slots, "corrupt")) is None:
         return
     kinds, words = lists.kinds(slot.words), lists.words.get(slot.words) or ()
-    if rule not in RULES:
+    if rule not in [*RULES]:
         if not slots.are_all:
             return
         others = [other for other in slots.common if other != name]
-        lookup(dict.fromkeys((*RULES, *others)), rule, f"rule or slot for 'corrupt.{name}'")
+        if rule not in others:
+            of_slots = dict.fromkeys(others, "that slot's word")
+            raise ValueError(not_one_of(f"corrupt.{name}", rule, RULES | of_slots))
         other = slots.sentences[0].slots[rule]
         if other.words != slot.words and {other.words, slot.words} <= lists.words.keys():
             raise ValueError(

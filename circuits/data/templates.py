@@ -14,10 +14,18 @@ ENDINGS = (".yaml", ".yml")
 
 ANOTHER_WORD, ANOTHER_KIND, BOTH = "another word", "another kind", "another word of another kind"
 UNEQUAL, SEVERAL_TOKENS = "unequal", "several tokens"
-RULES = (ANOTHER_WORD, ANOTHER_KIND, BOTH)
-LEAVE_OUT = (UNEQUAL, SEVERAL_TOKENS)
+RULES = {
+    ANOTHER_WORD: "of the same list and kind",
+    ANOTHER_KIND: "the same word in it",
+    BOTH: "",
+}
+LEAVE_OUT = {
+    UNEQUAL: "words of another number of tokens than most of their list",
+    SEVERAL_TOKENS: "words of more than one token",
+}
 APART = "apart"
-HALVES = (APART,)
+HALVES = {APART: "the prompts that choose a circuit and those that judge it have words of their own"}
+"""What `corrupt`, `leave_out` and `halves` can hold, with what it means."""
 
 
 class Word(NamedTuple):

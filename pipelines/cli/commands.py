@@ -132,7 +132,7 @@ def run(name: str, offer: Offer, values: Mapping[str, Any], output: Output) -> N
         in_detail=output.verbose,
         as_given=typed_command(),
     )
-    for warning in report.warnings:
+    for warning in (text for text in report.warnings if text not in report.told):
         sys.stderr.write(f"warning: {visible(warning)}\n")
     if output.as_json:
         print_json(report.to_dict() | report.spent)

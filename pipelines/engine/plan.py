@@ -10,11 +10,19 @@ from pipelines.engine.job import Job
 
 
 class ResultsNeeded(Exception):
-    """Raised by a plan that depends on results which a store lacks: compute `work`, and plan again."""
+    """Raised by a plan that depends on results which a store lacks: compute `work`, and plan again.
 
-    def __init__(self, work: Sequence[Work]) -> None:
+    readers  jobs of the plan that is made then, as far as it is known, which may refuse what is computed
+    """
+
+    def __init__(self, work: Sequence[Work], readers: Sequence[Job] = ()) -> None:
         super().__init__(", ".join(job.label for part in work for job in part.jobs))
-        self.work = work
+        self.work, self.readers = work, tuple(readers)
+
+    @property
+    def with_readers(self) -> Sequence[Work]:
+        """The work, with the jobs that read what it computes behind it."""
+        return [part._replace(jobs=(*part.jobs, *self.readers)) for part in self.work]
 
 
 class Plan:

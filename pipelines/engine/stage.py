@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.engine.result_file import Result
 
 if TYPE_CHECKING:
+    from circuits.data.prompts import PromptSet
     from circuits.model.load import Model
 
 Settings = Mapping[str, Any]
@@ -20,11 +21,16 @@ Inputs = Mapping[str, tuple[Result, ...]]
 # Without an argument the model of the job; by name another one that its settings and locations hold.
 LoadModel = Callable[..., "Model"]
 Locate = Callable[[Settings, Mapping[str, str]], Settings]
+Requires = Callable[[Settings, "PromptSet"], None]
 
 
 def as_planned(settings: Settings, locations: Mapping[str, str]) -> Settings:
     """The settings of a job that reads no file of the user's."""
     return settings
+
+
+def any_prompts(settings: Settings, prompts: PromptSet) -> None:
+    """What a stage requires of its prompts that takes any, or none."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,8 @@ class Stage:
              ValueError where a file is no longer what was planned with
     title    what progress and errors call it, such as `choose the circuit`; may hold settings, as in `task {task}`. The
              name where it is empty
+    requires (settings, prompts) -> a ValueError for prompts that `compute` refuses whatever the model: it is called
+             before weights are loaded, with some of them where they are many
     """
 
     name: str
@@ -46,3 +54,4 @@ class Stage:
     compute: Callable[[Settings, Inputs, LoadModel], Result]
     locate: Locate = as_planned
     title: str = ""
+    requires: Requires = any_prompts

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from circuits.model.load import Model, load_model
+from circuits.model.read_once import tokenizers_read_once
 from pipelines.runs.prompt_sources import prompt_source
 from pipelines.runs.settings import IMAGE_PATHS, PromptSettings
-from pipelines.runs.stages import Built, prompts_with_model
+from pipelines.runs.stages import Built, first_prompts, prompts_with_model
 
 
 def built(config: PromptSettings, load: Callable[[str], Model] = load_model) -> Built:
@@ -22,4 +23,8 @@ def built(config: PromptSettings, load: Callable[[str], Model] = load_model) -> 
     at |= {} if config.prompt_file is None else {"path": str(config.prompt_file)}
     paths: dict[str, Path | None] = {name: getattr(config, name) for name in IMAGE_PATHS}
     at |= {f"{name}_at": str(path) for name, path in paths.items() if path is not None}
-    return prompts_with_model(source | at, lambda: load(config.model))
+    with tokenizers_read_once():
+        if config.is_drawn:
+            # What the tokenizer cannot take is refused before weights are loaded.
+            first_prompts(source | at)
+        return prompts_with_model(source | at, lambda: load(config.model))

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from circuits.ablations import Corrupt, Mean
 from circuits.data.answers import Answer, tokens_of
-from circuits.data.faults import faults_of
+from circuits.data.faults import Faults, faults_of
 from circuits.data.left_out import lines_left_out
 from circuits.data.prompt_files import (
     NEGATIVE,
@@ -25,7 +26,7 @@ from circuits.data.text_checks import COULD_BE_ONE, MIXED_SPACES, WITHOUT_SPACE
 from circuits.data.tokenizer import token_texts
 from circuits.evaluation.first_tokens import FirstToken, first_tokens
 from circuits.files import read_bytes
-from circuits.metrics import metric_of_any_length
+from circuits.metrics import METRICS
 from circuits.model.load import Model, load_for_reading
 from circuits.model.read_once import tokenizers_read_once
 from circuits.model.sources import find_model
@@ -33,7 +34,9 @@ from circuits.model.tokenizers import tokenizer_of
 from pipelines.prompts.build import built
 from pipelines.prompts.rows import prompt_row
 from pipelines.reporting.tables import Row
+from pipelines.runs.caveats import of_size, with_size
 from pipelines.runs.settings import PromptSettings, RunConfig
+from pipelines.runs.shell_text import shell_line
 
 LINE, PROMPT = "line", "prompt"
 _NO_ANSWER = "the model does not answer"
@@ -41,7 +44,7 @@ _MIXED = "the prompt holds its answer, and others do not"
 _CORRUPT_ANSWERS = "the corrupt prompt is answered like the clean one"
 _EXCHANGED = "the answer and the wrong answer look exchanged"
 _LONG = "answers of several tokens"
-_METRIC = RunConfig.model_fields["metric"].default
+_METRIC = METRICS[RunConfig.model_fields["metric"].default]
 
 
 class Checked(NamedTuple):
@@ -55,6 +58,8 @@ class Checked(NamedTuple):
     left_out  line -> why it adds nothing
     unit      what is numbered: a `line` of the file, from 1, or a `prompt` that is made of it, from 0
     remarks   on the file as a whole, such as words of a template that do not fit the model
+    refusals  why `circuits discover`, with its usual metric and ablation, refuses these prompts
+    instead   the command that takes them; None where they are not refused, or no command takes them as they are
     """
 
     file: str
@@ -64,6 +69,8 @@ class Checked(NamedTuple):
     left_out: Mapping[int, str] = {}
     unit: str = LINE
     remarks: tuple[str, ...] = ()
+    refusals: tuple[str, ...] = ()
+    instead: str | None = None
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -99,6 +106,8 @@ class Checked(NamedTuple):
             "model": self.model,
             "summary": self.summary,
             "remarks": list(self.remarks),
+            "refusals": list(self.refusals),
+            "instead": self.instead,
             "notes": [
                 {"kind": kind, f"{self.unit}s": at, "detail": of_first} for kind, (at, of_first) in self.notes.items()
             ],
@@ -131,7 +140,7 @@ def _check(config: PromptSettings, path: Path) -> Checked:
     if given := [name for name in ("prompts", "images", "annotations") if getattr(config, name) is not None]:
         options = ", ".join(f"--{name}" for name in given)
         raise ValueError(f"all lines of {path} are checked, and none shows an image: leave out {options}.")
-    return _check_lines(path, config.model)
+    return _check_lines(config, path)
 
 
 def _check_made(config: PromptSettings, path: Path) -> Checked:
@@ -140,10 +149,13 @@ def _check_made(config: PromptSettings, path: Path) -> Checked:
     except BadPrompts as error:
         return Checked(str(path), find_model(config.model).name, (), error.of_lines)
     pairs = dict(enumerate(Line(PAIR, prompt) for prompt in prompts))
-    return Checked(str(path), model.name, _rows(model, pairs, PROMPT), unit=PROMPT, remarks=prompts.notes)
+    remarks = tuple(with_size(prompts.notes, of_size(config, len(prompts)), len(prompts)))
+    checked = Checked(str(path), model.name, _rows(model, pairs, PROMPT), unit=PROMPT, remarks=remarks)
+    return _with_refusals(checked, config, pairs)
 
 
-def _check_lines(path: Path, model: str) -> Checked:
+def _check_lines(config: PromptSettings, path: Path) -> Checked:
+    model = config.model
     entries = entries_in(path)
     # The tokenizer alone tells what is wrong with a line: weights are loaded for good ones.
     name, tokenizer = find_model(model).name, tokenizer_of(model)
@@ -163,9 +175,37 @@ def _check_lines(path: Path, model: str) -> Checked:
     if loaded is not None:
         faults += _beyond(loaded, good)
     bad = {number for number, _ in faults}
-    rows = () if loaded is None else _rows(loaded, {n: line for n, line in good.items() if n not in bad}, LINE)
+    good = {number: line for number, line in good.items() if number not in bad}
+    rows = () if loaded is None else _rows(loaded, good, LINE)
     left_out = {number: reason for number, reason in left_out.items() if number not in bad}
-    return Checked(str(path), name, rows, tuple(sorted(faults)), left_out)
+    return _with_refusals(Checked(str(path), name, rows, tuple(sorted(faults)), left_out), config, good)
+
+
+def _with_refusals(checked: Checked, config: PromptSettings, good: Mapping[int, Line]) -> Checked:
+    """What was checked, with what `circuits discover` says of it before it loads a model."""
+    asked = {number: line for number, line in good.items() if line.label != NEGATIVE}
+    if not asked:
+        return checked
+    negatives = tuple(line.prompt for line in good.values() if line.label == NEGATIVE)
+    prompts, numbers = (
+        PromptSet(Path(checked.file).stem, tuple(line.prompt for line in asked.values()), negatives),
+        [*asked],
+    )
+    faults, is_of_images = Faults(), any(prompt.image is not None for prompt in prompts)
+
+    def called(number: int) -> str:
+        return f"{checked.unit} {numbers[number]}"
+
+    faults.in_call(_METRIC.check, prompts, called=called)
+    if not is_of_images:  # which runs put noise on
+        faults.in_call(Corrupt().check, prompts, called=called)
+    metric, options = _METRIC.instead(prompts), list[str]()
+    options += [] if metric is None else ["--metric", metric]
+    options += [] if prompts.is_paired else ["--ablation", Mean.name]
+    instead = None
+    if options and not (prompts.is_paired and prompts.unchanged):  # which the file has to be changed for
+        instead = shell_line(["circuits", "discover", checked.file, "--model", config.model, *options])
+    return checked._replace(refusals=tuple(faults.said), instead=instead)
 
 
 def _beyond(model: Model, good: Mapping[int, Line]) -> list[tuple[int, str]]:
@@ -201,14 +241,12 @@ def _rows(model: Model, good: Mapping[int, Line], unit: str) -> tuple[Row, ...]:
         for row in copying:
             detail = f"{_copied(row)!r} stands in it: to copy an answer and to know it are two tasks."
             row["notes"].append({"kind": _MIXED, "detail": detail})
-    metric = metric_of_any_length(line.prompt for line in good.values())
     for row, line in zip(rows, good.values(), strict=True):
         # What is not meant to have several is said already.
         kinds = {warning.kind for warning in line.prompt.warnings}
         if line.prompt.has_long_answers and kinds.isdisjoint((COULD_BE_ONE, MIXED_SPACES, WITHOUT_SPACE)):
             long = max([*row["answers"], *row["wrong_answers"]], key=len)
-            detail = f"{' + '.join(map(repr, long))}: {_METRIC}, the usual metric, reads one token and refuses these. "
-            row["notes"].append({"kind": _LONG, "detail": f"{detail}Run with --metric {metric}."})
+            row["notes"].append({"kind": _LONG, "detail": f"{' + '.join(map(repr, long))}."})
     return tuple(rows)
 
 

@@ -14,7 +14,7 @@ _BAR = "|"
 
 def print_checked(checked: Checked, *, most: int) -> None:
     """Every line in the file's order: the first good ones in full, each fault with all its lines at the first of them,
-    and why others are left out. Then what is doubtful, and a summary."""
+    and why others are left out. Then what is doubtful, whether a run refuses the prompts, and a summary."""
     good = {row[checked.unit]: row for row in checked.rows[:most]}
     faults: dict[int, list[str]] = {}
     for fault, numbers in lines_of(checked.faults).items():
@@ -33,6 +33,10 @@ def print_checked(checked: Checked, *, most: int) -> None:
         print_line(remark)
     for kind, (numbers, detail) in checked.notes.items():
         print_line(f"{kind} ({numbered(checked.unit, numbers)}): {detail}")
+    for refusal in checked.refusals:
+        print_line(f"`circuits discover`, with its usual metric and ablation, refuses these prompts: {refusal}")
+    if checked.instead is not None:
+        print_line(f"This takes them: {checked.instead}")
     print_line(_summary(checked))
 
 

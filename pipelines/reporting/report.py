@@ -32,7 +32,7 @@ class Report:
     """Results, where they are, and what the call spent on them. Subclasses stand in `report.py` of each command.
 
     folder      holds the files
-    warnings    what a reader should know before trusting the numbers
+    warnings    what a reader should know before trusting the numbers; those of `told` were said before the work
     n_jobs      how many jobs the results rest on; `n_computed` of them were computed by this call, and `n_by_others`
                 by another one at the same time
     seconds     that the call took
@@ -61,6 +61,7 @@ class Report:
     n_by_others: int = 0
     seconds: float = 0.0
     csv_files: Mapping[str, bytes] = field(default_factory=dict, repr=False, compare=False)
+    told: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
 
     def __init_subclass__(cls) -> None:
         # Dataclasses would write out all results: what they find in the class itself they leave alone.

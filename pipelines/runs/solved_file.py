@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from pipelines.engine.execute import Work
 from pipelines.engine.job import Job
@@ -16,12 +16,19 @@ from pipelines.runs.settings import PromptSettings
 AnySettings = TypeVar("AnySettings", bound=PromptSettings)
 
 
+class PlannedJobs(Protocol):
+    """Jobs of which one makes the prompts; where another checks what is asked of them, that is `check`."""
+
+    @property
+    def prompts(self) -> Job: ...
+
+
 def with_numbers_solved(
-    configs: Iterable[AnySettings], store: Store, require_plan: Callable[[AnySettings], object]
+    configs: Iterable[AnySettings], store: Store, require_plan: Callable[[AnySettings], PlannedJobs]
 ) -> list[AnySettings]:
     """The settings, with the number of prompts where they ask for all of a file's prompts that the model solves.
 
-    require_plan  raises a ValueError for whatever can be refused before a model runs
+    require_plan  the jobs of a run on them; a ValueError for whatever can be refused before a model runs
 
     Raises `ResultsNeeded` where the store does not say yet how many these are, and a ValueError where there are none.
     """
@@ -29,9 +36,9 @@ def with_numbers_solved(
     asked = {number: _answered(config) for number, config in enumerate(configs) if _asks_for_all(config)}
     missing = {job.key: job for job in asked.values() if not store.has(job.key)}
     if missing:
-        for number in asked:
-            require_plan(configs[number])
-        raise ResultsNeeded((Work(store, tuple(missing.values()), "the prompts"),))
+        plans = [require_plan(configs[number]) for number in asked]
+        readers = [job for plan in plans for job in (plan.prompts, getattr(plan, "check", None)) if job is not None]
+        raise ResultsNeeded((Work(store, tuple(missing.values()), "the prompts"),), readers)
     for number, job in asked.items():
         configs[number] = configs[number].model_copy(update={"prompts": _n_solved(store, job, configs[number])})
     return configs

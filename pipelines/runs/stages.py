@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from circuits.ablations import ABLATIONS, Mean
+from circuits.ablations import ABLATIONS, Ablation, Mean
 from circuits.data.counted import told_to
 from circuits.data.image_prompts import image_prompts
 from circuits.data.prompt_files import read_prompts
@@ -22,6 +22,7 @@ from circuits.evaluation.faithfulness import measure_baseline
 from circuits.evaluation.solved_prompts import MOST_DRAWN, is_solved, keep_solved, solved_prompts
 from circuits.files import read_bytes, unreadable
 from circuits.metrics import METRICS
+from circuits.model.sources import find_model
 from circuits.model.steps import Steps, whole
 from circuits.tasks import IMAGE_TASKS, TASKS
 from circuits.tasks.from_template import Part, read_template
@@ -41,9 +42,9 @@ if TYPE_CHECKING:
 
 
 class Read(NamedTuple):
-    """The prompts of a file as a tokenizer reads them, before weights are loaded."""
+    """The prompts of a file as a tokenizer reads them, before weights are loaded; None reads token ids."""
 
-    tokenizer: Tokenizer
+    tokenizer: Tokenizer | None
     prompts: PromptSet
 
 
@@ -77,21 +78,54 @@ def require_readable(settings: Mapping[str, Any]) -> Read | None:
     """
     from circuits.model.tokenizers import tokenizer_of
 
-    is_pairs = "file" in settings and not any(settings.get(name) for name in ("template", "questions", "texts"))
-    is_of_words = settings.get("task") in TASKS
-    if not (is_pairs or is_of_words or settings.get("template")):
+    if not _is_told_by_words(settings):
         return None
-    if (tokenizer := tokenizer_of(settings["model_at"])) is None:
-        return None
-    if is_pairs:
+    tokenizer = tokenizer_of(settings["model_at"])
+    if _is_pairs(settings):
         return Read(tokenizer, _of_file(settings, tokenizer))
-    if is_of_words:
+    if tokenizer is None:
+        return None
+    if settings.get("task") in TASKS:
         _task_of_words(settings).require_as_many(tokenizer, n=settings["n"])
     else:
         task = read_template(Path(settings["path"]))
         task.sampler(tokenizer)
         task.parts(tokenizer, settings["n"])
     return None
+
+
+def first_prompts(settings: Mapping[str, Any], *, most: int | None = None) -> PromptSet | None:
+    """The prompts that `build_prompts` keeps, as the model's tokenizer reads them before weights are loaded.
+
+    most  how many are drawn at most, of a task or a template; of a file, all are read
+
+    None where images are read, and of prompts that are no pairs. Which of them the model solves is not known yet.
+    ValueError for whatever the tokenizer cannot take.
+    """
+    from circuits.model.tokenizers import tokenizer_of
+
+    if not _is_told_by_words(settings):
+        return None
+    if _is_pairs(settings):
+        return _taken(settings, _of_file(settings, tokenizer_of(settings["model_at"])))
+    is_template = bool(settings.get("template"))
+    made = read_template(Path(settings["path"])) if is_template else _task_of_words(settings)
+    if (tokenizer := tokenizer_of(settings["model_at"])) is None:
+        raise _no_tokenizer(made.name, find_model(settings["model_at"]).name, is_template=is_template)
+    n = settings["n"] if most is None else min(most, settings["n"])
+    made.require_as_many(tokenizer, n=settings["n"])
+    build = made.build if n == settings["n"] else made.build_at_most
+    return build(tokenizer, n=n, seed=settings["seed"])
+
+
+def _is_told_by_words(settings: Mapping[str, Any]) -> bool:
+    """Whether the prompts are words, or token ids, with answers: no images are read, and no texts."""
+    return _is_pairs(settings) or settings.get("task") in TASKS or bool(settings.get("template"))
+
+
+def _is_pairs(settings: Mapping[str, Any]) -> bool:
+    """Whether the prompts are those of a file with a line for each."""
+    return "file" in settings and not any(settings.get(name) for name in ("template", "questions", "texts"))
 
 
 def _of_file(settings: Mapping[str, Any], tokenizer: Tokenizer | None) -> PromptSet:
@@ -118,18 +152,23 @@ def prompts_for(settings: Mapping[str, Any], loaded: Model, read: Read | None = 
             prompts = read.prompts
         else:
             prompts = _of_file(settings, loaded.tokenizer)
-        prompts = prompts[: settings["n"]]
-        prompts = replace(prompts, negatives=prompts.negatives[: settings.get("n_negatives")])
+        prompts = _taken(settings, prompts)
     else:
         prompts = _drawn(settings, loaded)
     loaded.check_prompts(prompts)
     return prompts
 
 
+def _taken(settings: Mapping[str, Any], prompts: PromptSet) -> PromptSet:
+    """Of all prompts of a file, those that were asked for."""
+    prompts = prompts[: settings["n"]]
+    return replace(prompts, negatives=prompts.negatives[: settings.get("n_negatives")])
+
+
 def _of_template(settings: Mapping[str, Any], loaded: Model) -> PromptSet:
     """The prompts of a template, for the model's tokenizer."""
     task, n_prompts, seed = read_template(Path(settings["path"])), settings["n"], settings["seed"]
-    tokenizer = _tokenizer(loaded, f"the template {task.name!r}")
+    tokenizer = _tokenizer(loaded, task.name, is_template=True)
     if not settings.get("solved"):
         with _each_told(n_prompts):
             return task.build(tokenizer, n=n_prompts, seed=seed)
@@ -165,7 +204,7 @@ def _drawn(settings: Mapping[str, Any], loaded: Model) -> PromptSet:
             at_most = settings.get("n_images", MOST_DRAWN * n_prompts)
             return solved_prompts(loaded, task, made.drawn(vision, seed=seed, at_most=at_most), n=n_prompts)
         return made.build(vision, n=n_prompts, seed=seed)
-    tokenizer = _tokenizer(loaded, f"task {task!r}")
+    tokenizer = _tokenizer(loaded, task)
     made = _task_of_words(settings)
     if settings.get("solved"):
         made.require_as_many(tokenizer, n=n_prompts)
@@ -180,13 +219,17 @@ def _task_of_words(settings: Mapping[str, Any]) -> Task:
     return make_task(TASKS[settings["task"]], settings.get("task_settings", {}), **own)
 
 
-def _tokenizer(loaded: Model, asking: str) -> Tokenizer:
+def _tokenizer(loaded: Model, name: str, *, is_template: bool = False) -> Tokenizer:
     if loaded.tokenizer is None:
-        raise ValueError(
-            f"{asking} is made of words, and the model {loaded.name!r} has no tokenizer. "
-            f"Give a prompt file of token ids (clean_ids, corrupt_ids, answer_ids); {OR_A_TOKENIZER}."
-        )
+        raise _no_tokenizer(name, loaded.name, is_template=is_template)
     return loaded.tokenizer
+
+
+def _no_tokenizer(name: str, model: str, *, is_template: bool) -> ValueError:
+    return ValueError(
+        f"{'the template' if is_template else 'task'} {name!r} is made of words, and the model {model!r} has no "
+        f"tokenizer. Give a prompt file of token ids (clean_ids, corrupt_ids, answer_ids); {OR_A_TOKENIZER}."
+    )
 
 
 def _vision(loaded: Model, asking: str) -> Vision:
@@ -244,17 +287,28 @@ def check(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Resu
     A component method goes without edge scores where the model refuses edges.
     """
     prompts = prompts_from(inputs["prompts"][0])
-    metric = METRICS[settings["metric"]]
-    metric.check(prompts)
-    if (position := settings.get("position")) is not None and position not in prompts.roles:
-        raise ValueError(f"position is {position!r}; the prompts have the roles {', '.join(prompts.roles)}.")
-    ablation = ABLATIONS[settings["ablation"]["name"]](**settings["ablation"]["settings"])
+    require_asked(settings, prompts)
+    metric, ablation = METRICS[settings["metric"]], _ablation(settings)
     if settings.get("needs_edges"):
         model().require("edges", "minimal")
     methods = [make_method(entry["name"], entry["settings"]) for entry in settings["methods"]]
     for method in methods[:1] if "edges" in model().refusals else methods:
         method.check(model(), prompts, metric, ablation)
     return Result({"checked": True, "caveats": ablation.caveats(model().forward)})
+
+
+def require_asked(settings: Mapping[str, Any], prompts: PromptSet) -> None:
+    """Raise a ValueError where prompts lack what the metric reads, the role that was asked for, or what the ablation of
+    the methods puts in."""
+    METRICS[settings["metric"]].check(prompts)
+    if (position := settings.get("position")) is not None and position not in prompts.roles:
+        raise ValueError(f"position is {position!r}; the prompts have the roles {', '.join(prompts.roles)}.")
+    if settings["methods"]:
+        _ablation(settings).check(prompts)
+
+
+def _ablation(settings: Mapping[str, Any]) -> Ablation:
+    return ABLATIONS[settings["ablation"]["name"]](**settings["ablation"]["settings"])
 
 
 def measure_clean_and_corrupt(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
@@ -289,6 +343,6 @@ PROMPTS = Stage("prompts", 2, build_prompts, locate_prompts)
 ANSWERED = Stage("answered", 1, answer_prompts, locate_prompts)
 SOLVED_PROMPTS = Stage("solved-prompts", 1, keep_answered)
 PART = Stage("part", 2, part_of_prompts, title="set apart")
-CHECK = Stage("check", 2, check, title="check method and model")
+CHECK = Stage("check", 2, check, title="check method and model", requires=require_asked)
 REFERENCE = Stage("reference", 2, measure_reference)
 BASELINE = Stage("baseline", 3, measure_clean_and_corrupt)

@@ -25,8 +25,8 @@ def entries_of(data: bytes, source: str) -> list[Entry]:
     Raises a ValueError where the bytes are no text in UTF-8.
 
     >>> from circuits.data.records import entries_of
-    >>> [entry.record for entry in entries_of(b"clean,answers\\nA,' x| y'", "own.csv")]
-    [{'clean': 'A', 'answers': ["' x", " y'"]}]
+    >>> [entry.record for entry in entries_of(b"prompt,label,answers\\nA,positive,' x| y'", "own.csv")]
+    [{'prompt': 'A', 'label': 'positive', 'answers': ["' x", " y'"]}]
     """
     text = text_of(data, source)
     return list(format_of(text, source).entries(text))

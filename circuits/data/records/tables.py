@@ -18,12 +18,12 @@ from circuits.csv_text import delimited
 from circuits.data.faults import Faults
 from circuits.data.json_lines import parse_value
 from circuits.data.records.base import Entry, RecordFormat
+from circuits.data.records.keys import IDS, KEYS, TEXTS, keys_for
+from circuits.lookup import keys_meant, missing_keys, unknown_keys
 from circuits.visible_text import typed_text
 
-_TEXTS = {"answers", "wrong_answers"}
-_IDS = {"clean_ids", "corrupt_ids", "prompt_ids", "answer_ids", "wrong_answer_ids"}
 _OF_ROLE = "roles."
-_NAMES = _TEXTS | _IDS | {"clean", "corrupt", "prompt", "label", "answer_position", "roles", "comment"}
+_HEADER, _LONGEST_LINE = "clean,corrupt,answers,wrong_answers", 60
 # What a spreadsheet reads as the separator of the lines below.
 _FOR_SPREADSHEETS = re.compile(r"[\"']?sep=\W*", re.IGNORECASE)
 
@@ -87,7 +87,7 @@ class Table(RecordFormat):
             raise ValueError(self._with_other(other))
         while names and not names[-1]:
             names.pop()
-        require_names(names)
+        require_header(names)
         return names
 
 
@@ -105,15 +105,44 @@ class Tsv(Table):
 
 def _n_known(names: Sequence[str]) -> int:
     """How many of the names in a header are keys of prompts."""
-    return sum(name in _NAMES or name.startswith(_OF_ROLE) for name in (name.strip(' "') for name in names))
+    return sum(name in KEYS or name.startswith(_OF_ROLE) for name in (name.strip(' "') for name in names))
 
 
-def require_names(names: Sequence[str]) -> None:
-    """ValueError for a column without a name, and for a name that several columns have."""
-    if "" in names:
-        raise ValueError(f"the header has a column without a name, the {names.index('') + 1}. one.")
-    if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
-        raise ValueError(f"the header names {twice[0]!r} twice: name it once.")
+def require_header(names: Sequence[str]) -> None:
+    """ValueError with all that is wrong with the names of columns, so that no row is blamed for it: one without a name,
+    one that is there twice, one that prompts do not have, and one that lacks."""
+    faults, given = Faults(), [name for name in dict.fromkeys(names) if name]
+    if nameless := [place for place, name in enumerate(names, start=1) if not name]:
+        which = ", ".join(f"{place}." for place in nameless)
+        faults.add(
+            f"the header has {'a column' if len(nameless) == 1 else 'columns'} without a name, the {which} one"
+            f"{'s' * (len(nameless) > 1)}: give a name, or take the column out (pandas writes none for its index with "
+            "index=False)."
+        )
+    faults.add(*(f"the header names {name!r} twice: name it once." for name in given if names.count(name) > 1))
+    keys = keys_for(given)
+    unknown = [name for name in given if name not in keys.known and not _is_role(name)]
+    # Of roles, any name may follow the point.
+    of_roles = {_OF_ROLE + role for name in unknown if (role := name.partition(".")[2])}
+    meant = keys_meant(unknown, keys.known | of_roles)
+    if len(unknown) == len(given) and not meant:
+        faults.add(f"the first line, {_shown(names)}, names no column of prompts: begin with a header, {_HEADER}.")
+        faults.raise_any()
+    if unknown:
+        faults.add(f"the header: {unknown_keys(unknown, keys.known, also=of_roles)}")
+    # One that is misspelt does not lack.
+    if missing := sorted(keys.needed - {*given, *meant.values()}):
+        faults.add(f"the header: {missing_keys(missing, given)}")
+    faults.raise_any()
+
+
+def _is_role(name: str) -> bool:
+    return name.startswith(_OF_ROLE) and name != _OF_ROLE
+
+
+def _shown(names: Sequence[str]) -> str:
+    line = ",".join(names)
+    return repr(line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}...")
 
 
 def entry_of_row(number: int, row: Mapping[str, Any]) -> Entry:
@@ -158,7 +187,7 @@ def _cells(record: Mapping[str, Any]) -> dict[str, str]:
     for name, value in record.items():
         if name == "roles" and all(isinstance(role, str) for role in value.values()):
             cells |= {_OF_ROLE + role: word for role, word in value.items()}
-        elif name in _TEXTS and not any("|" in word for word in value) and not value[0].lstrip().startswith("["):
+        elif name in TEXTS and not any("|" in word for word in value) and not value[0].lstrip().startswith("["):
             cells[name] = "|".join(value)
         else:
             cells[name] = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
@@ -179,12 +208,12 @@ def _value(name: str, cell: Any) -> Any:
         return parse_value(cell)
     if name == "answer_position":
         return _number(cell)
-    if name not in _TEXTS | _IDS:
+    if name not in TEXTS | IDS:
         return cell
     if cell.lstrip().startswith("["):
         return parse_value(cell)
     parts = cell.split("|")
-    return [_number(part) for part in parts] if name in _IDS else parts
+    return [_number(part) for part in parts] if name in IDS else parts
 
 
 def _unread(name: str, cell: Any) -> Any:
@@ -192,7 +221,7 @@ def _unread(name: str, cell: Any) -> Any:
     as whole ones."""
     if isinstance(cell, float) and cell.is_integer():
         cell = int(cell)
-    return [cell] if name in _IDS and isinstance(cell, int) else cell
+    return [cell] if name in IDS and isinstance(cell, int) else cell
 
 
 def _role(cell: Any) -> Any:

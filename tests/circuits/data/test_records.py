@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -80,8 +81,8 @@ def test_cells_of_text_keep_their_spaces_and_lists_end_at_bars() -> None:
 
 
 def test_a_name_may_hold_the_separator_of_another_format() -> None:
-    (entry,) = entries_of(b"clean,roles.a;b;c;d;e,answers\nA,A,x\n", "own.csv")
-    assert entry.record == {"clean": "A", "answers": ["x"], "roles": {"a;b;c;d;e": "A"}}
+    (entry,) = entries_of(b"clean,corrupt,roles.a;b;c;d;e,answers\nA,B,A,x\n", "own.csv")
+    assert entry.record == {"clean": "A", "corrupt": "B", "answers": ["x"], "roles": {"a;b;c;d;e": "A"}}
 
 
 @pytest.mark.parametrize("name", ["own.jsonl", "own.json", "own.csv", "own.tsv"])
@@ -154,7 +155,11 @@ def test_other_encodings_are_named_with_the_byte(tmp_path: Path) -> None:
             "clean_ids,corrupt_ids,answer_ids,roles.S\n1,2,[3,[x\n",
             {2: "'answer_ids': not JSON: Expecting ',' delimiter: line 1 column 3 (char 2). cell 'roles.S': not JSON"},
         ),
-        ("own.csv", "clean_ids,answer_ids\n1,3\n", {2: "'corrupt_ids' missing"}),
+        (
+            "own.csv",
+            "clean_ids,answer_ids\n1,3\n",
+            {1: "the header: 'corrupt_ids' missing; found"},
+        ),
         ("own.json", f"[\n{LINES[0]},\n{{}},\n3]", {3: "missing", 4: "found a number"}),
         ("own.json", f"[{LINES[0]},\n\n{{,]", {3: "What follows was not read"}),
         ("own.json", f"[{LINES[0]}\n{LINES[1]}]", {1: "expected ',' or ']' after it"}),
@@ -174,6 +179,63 @@ def test_faults_are_named_with_the_line_they_begin_on(
     for fault, (line, said) in zip(refused.value.faults, faults.items(), strict=True):
         assert fault.startswith(f"line {line}: ")
         assert said in fault
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        ("clean,corrupt,answer", "unknown key 'answer'; known: [...]. Did you mean 'answers'?"),
+        ("Clean,Corrupt,Answers", "unknown key 'Clean', 'Corrupt', 'Answers'; known: [...]. Did you mean 'clean', "),
+        ("clean,corrupt,answers,role.S", "unknown key 'role.S'; known: [...]. Did you mean 'roles.S'?"),
+        ("clean,corrupt,answers,roles.", "unknown key 'roles.'; known: [...]. Did you mean 'roles'?"),
+        ("clean,corrupt,answers,label", "unknown key 'label'; known: [...]."),
+        ("clean,answers", "'corrupt' missing; found ['answers', 'clean']."),
+        ("prompt,answers", "'label' missing; found ['answers', 'prompt']."),
+        ("clean,answers,split", "unknown key 'split'; known: [...]. the header: 'corrupt' missing; found"),
+    ],
+)
+@pytest.mark.parametrize("separator", [",", "\t"])
+def test_the_header_is_blamed_for_its_names_once_and_no_row_is(
+    tmp_path: Path, header: str, said: str, separator: str
+) -> None:
+    path = tmp_path / ("own.tsv" if separator == "\t" else "own.csv")
+    row = separator.join(["a"] * len(header.split(",")))
+    path.write_text("\n".join([header.replace(",", separator), row, row.upper()]))
+    with pytest.raises(BadPrompts) as refused:
+        read_prompts(path)
+    (fault,) = (re.sub(r"known: \[[^]]*\]", "known: [...]", fault) for fault in refused.value.faults)
+    assert fault.startswith(f"line 1: the header: {said}")
+
+
+def test_all_that_is_wrong_with_a_header_is_said_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text(",clean,clean,,anwsers,comment\n1,a,a,2,b,c\n")
+    with pytest.raises(BadPrompts) as refused:
+        read_prompts(path)
+    (fault,) = refused.value.faults
+    said = [
+        "columns without a name, the 1., 4. ones: give a name, or take the column out",
+        "names 'clean' twice: name it once.",
+        "Did you mean 'answers'?",
+        "'corrupt' missing; found ['anwsers', 'clean', 'comment'].",
+    ]
+    assert [text in fault for text in said] == [True] * 4
+    assert "'answers', 'corrupt' missing" not in fault
+
+
+def test_a_table_without_a_header_is_told_to_begin_with_one(tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text("The key is near,The keys are near, is\nThe car is near,The cars are near, is\n")
+    with pytest.raises(BadPrompts, match=r"line 1: the first line, 'The key is near,The keys are near,is', names no "):
+        read_prompts(path)
+
+
+def test_an_empty_cell_of_ids_is_no_missing_text(tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text("clean_ids,corrupt_ids,answer_ids\n,1|3,4\n")
+    with pytest.raises(BadPrompts) as refused:
+        read_prompts(path)
+    assert refused.value.faults == ("line 2: 'clean_ids' is empty: fill in the cell.",)
 
 
 @pytest.mark.parametrize("name", ["own.json", "own.csv"])

@@ -90,7 +90,12 @@ def test_an_answer_may_be_a_word_or_its_other_kind() -> None:
         ({"words": ["key"]}, "'words' holds ['key'], expected keys with values"),
         ({"corrupt": {}}, "'corrupt' is empty"),
         ({"corrupt": {"T": "another word"}}, "corrupt: no slot 'T'. Known: A, S."),
-        ({"corrupt": {"S": "other word"}}, "no rule or slot for 'corrupt.S' 'other word'"),
+        (
+            {"corrupt": {"S": "other word"}},
+            "'corrupt.S' holds 'other word', expected 'another word' (of the same list and kind), 'another kind' (the "
+            "same word in it), 'another word of another kind' or 'A' (that slot's word). Did you mean 'another word'?",
+        ),
+        ({"corrupt": {"S": ["another word"]}}, "'corrupt.S' holds ['another word'], expected 'another word'"),
         ({"corrupt": {"S": "S"}}, "S takes its own word, which changes nothing"),
         ({"answers": {"S": {"singular": " is"}}}, "answers.S says nothing for the kind 'plural'"),
         ({"answers": {"S": {"singular": " is", "plurals": " are"}}}, "no kind of the words 'noun' 'plurals'"),
@@ -98,8 +103,16 @@ def test_an_answer_may_be_a_word_or_its_other_kind() -> None:
         ({"answers": " {S.dual}"}, "no kind of the words 'noun' 'dual'"),
         ({"answers": " {noun:S}"}, "write {SLOT} or {SLOT.kind}"),
         ({"answers": []}, "'answers' is empty"),
-        ({"leave_out": "long"}, "no value of 'leave_out' 'long'. Known: several tokens, unequal."),
-        ({"halves": "other"}, "no value of 'halves' 'other'. Known: apart."),
+        (
+            {"leave_out": "uneqal"},
+            "'leave_out' holds 'uneqal', expected 'unequal' (words of another number of tokens than most of their "
+            "list) or 'several tokens' (words of more than one token). Did you mean 'unequal'? Without the line, words "
+            "that do not fit a model are refused by name.",
+        ),
+        ({"leave_out": True}, "'leave_out' holds True, expected 'unequal' (words of"),
+        ({"leave_out": ["unequal"]}, "'leave_out' holds ['unequal'], expected 'unequal' (words of"),
+        ({"halves": "Apart"}, "'halves' holds 'Apart', expected 'apart' (the prompts that choose a circuit and"),
+        ({"halves": {"a": "b"}}, "'halves' holds {'a': 'b'}, expected 'apart'"),
     ],
 )
 def test_what_does_not_fit_together_is_said_and_nothing_that_hangs_on_it(changes: dict[str, Any], said: str) -> None:
@@ -137,7 +150,7 @@ def test_all_faults_of_a_template_are_said_at_once(tmp_path: Path) -> None:
         "'answers' holds 3, expected a text.",
         "answer ' {S:is}': write {SLOT} or {SLOT.kind}.",
         "'wrong_answers' is empty:",
-        "no value of 'leave_out' 'long'.",
+        "'leave_out' holds 'long', expected 'unequal'",
     ]
     for line, begin in zip(str(refused.value).splitlines()[1:], said, strict=True):
         assert line.startswith(f"  {begin}")

@@ -159,7 +159,7 @@ def test_too_few_words_for_halves_are_named(tokenizer: Any) -> None:
     none_left = task(IOI, halves="apart")
     with pytest.raises(ValueError, match=r"hold the halves of the prompts apart: 0 of 'name'\. Add words"):
         halves_of(none_left.template, none_left.template.words | {"name": ()}, makes_of(none_left))
-    with pytest.raises(ValueError, match=r"value of 'halves'"):
+    with pytest.raises(ValueError, match=r"'halves' holds 'together', expected 'apart'"):
         task(IOI, halves="together")
 
 

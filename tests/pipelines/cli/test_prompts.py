@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from circuits.data.records import FORMATS, entries_of
 from circuits.evaluation.first_tokens import FirstToken, Said
 from circuits.model.load import load_model
 from circuits.tasks import IMAGE_TASKS, TASKS
-from pipelines.prompts import check
+from pipelines.prompts import build, check
 from pipelines.prompts.new import new_records
 from tests.circuits.tasks.tokenizers import train_bpe
 
@@ -249,11 +250,90 @@ def test_answers_of_several_tokens_are_named_with_the_metric_that_reads_them(
     long = pair("David", "Martin", answers=[" Martin and"], wrong_answers=[" David and"])
     found = checked(circuits, write(tmp_path / "own.jsonl", pair("Martin", "David"), long))
     (note,) = (note for note in found["notes"] if note["kind"] == "answers of several tokens")
-    assert note["lines"] == [2]
-    assert note["detail"] == (
-        "'Martin' + 'and': logit-difference, the usual metric, reads one token and refuses these. Run with --metric "
-        "log-probability-difference."
-    )
+    assert (note["lines"], note["detail"]) == ([2], "'Martin' + 'and'.")
+
+
+def test_what_discover_refuses_is_said_in_its_words_with_the_command_that_takes_it(
+    circuits: Callable[..., Any], tmp_path: Path
+) -> None:
+    one = pair("Martin", "David")
+    long = pair("David", "Martin", answers=[" Martin and"], wrong_answers=[" David and"])
+    file = write(tmp_path / "my own.jsonl", one, one, long)
+    found = checked(circuits, file)
+    asked = shlex.split(found["instead"])[1:]
+    assert asked == ["discover", str(file), "--model", "reference", "--metric", "log-probability-difference"]
+    (refusal,) = found["refusals"]
+    assert "answers of 1 of 2 prompts have several (the first is line 3, with up to 2)" in refusal
+    said = circuits("discover", file).stderr.splitlines()[-1]
+    assert said == f"error: {refusal.replace('line 3', 'prompt 1')}"
+    assert circuits(*asked, "--method", "random", "--edges", "5").exit_code == 0
+    shown = circuits("prompts", "check", file).stdout.splitlines()
+    assert shown[-3] == f"`circuits discover`, with its usual metric and ablation, refuses these prompts: {refusal}"
+    assert shown[-2] == f"This takes them: {found['instead']}"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said", "options"),
+    [
+        ({}, [], None),
+        ({"wrong_answers": []}, ["compares answers with wrong answers, but 1 of 2"], ["--metric", "answer-logit"]),
+        (
+            {"wrong_answers": [], "answers": [" Martin and"]},
+            ["reads one token, and answers of 1 of 2"],
+            ["--metric", "answer-log-probability"],
+        ),
+        (
+            {"corrupt": TEXT.format("David", "Martin", "David").replace(" and ", "  and ")},
+            ["the same tokens in 1 of 2 pairs (the first is line 1)"],
+            None,
+        ),
+    ],
+)
+def test_each_reason_for_discover_to_refuse_has_its_command(
+    circuits: Callable[..., Any], tmp_path: Path, changes: dict[str, Any], said: list[str], options: list[str] | None
+) -> None:
+    found = checked(circuits, write(tmp_path / "own.jsonl", pair("David", "Martin", **changes), pair("Leo", "Sam")))
+    assert [text in refusal for text, refusal in zip(said, found["refusals"], strict=True)] == [True] * len(said)
+    assert (found["instead"] and found["instead"].split()[5:]) == options
+
+
+def test_labeled_prompts_need_another_ablation(circuits: Callable[..., Any], tmp_path: Path) -> None:
+    positive = {"prompt": "Because David and Martin were leaving", "label": "positive", "answers": [" the"]}
+    file = write(tmp_path / "own.jsonl", positive | {"label": "negative", "prompt": "Because David"}, positive)
+    found = checked(circuits, file)
+    assert "compares answers with wrong answers, but 1 of 1 prompts" in found["refusals"][0]
+    assert "(the first is line 2)" in found["refusals"][0]
+    assert "without partners" in found["refusals"][1]
+    asked = found["instead"].split()[1:]
+    assert asked[4:] == ["--metric", "answer-logit", "--ablation", "mean"]
+    assert circuits(*asked, "--method", "random", "--edges", "5").exit_code == 0
+
+
+def test_fewer_prompts_of_a_template_than_were_asked_for_are_said_once(
+    circuits: Callable[..., Any], tmp_path: Path
+) -> None:
+    path = tmp_path / "own.yaml"
+    circuits("prompts", "new", path)
+    path.write_text(path.read_text().replace("Martin, Simon, Anna, Emily, Lisa, Peter, Laura", "Martin, Simon, Anna"))
+    said = "40 prompts were asked for, and own.yaml makes 32: all of them were taken."
+    assert json.loads(circuits("prompts", "check", path, "--prompts", "40", "--json").stdout)["remarks"] == [said]
+    shown = json.loads(circuits("prompts", "show", path, "--prompts", "40", "--json").stdout)
+    assert (shown["notes"], len(shown["prompts"])) == ([said], 32)
+
+
+@pytest.mark.parametrize("command", ["check", "show"])
+def test_what_the_tokenizer_refuses_is_refused_before_weights_are_loaded(
+    circuits: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    for module in (check, build):
+        for name in ("load_for_reading", "load_model"):
+            monkeypatch.setattr(module, name, lambda _: pytest.fail("weights are loaded"), raising=False)
+    path = tmp_path / "own.yaml"
+    circuits("prompts", "new", path)
+    path.write_text(path.read_text().replace('answers: " {IO}"', 'answers: " {IO} xyzzy"'))
+    refused = circuits("prompts", command, path)
+    assert refused.exit_code == 2
+    assert "xyzzy" in refused.stderr
 
 
 def test_lines_and_tasks_are_told_apart(circuits: Callable[..., Any], tmp_path: Path) -> None:

@@ -1,0 +1,122 @@
+"""What the tokenizer alone tells of prompts is said before a model is loaded, in the words that follow later too."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines import discover
+from pipelines.engine import run_job
+from tests.pipelines.cli.test_prompts import pair, write
+
+LONG = {"answers": [" Martin and"], "wrong_answers": [" David and"]}
+REFUSED = "metric 'logit-difference' reads one token, and answers of"
+COMMANDS = {
+    "discover": ("discover",),
+    "trace": ("trace", "--metric", "logit-difference", "--ablation", "corrupt"),
+    "effects": ("effects",),
+    "edit": ("intervene", "edit", "--heads", "a0.h0", "--edit", "zero"),
+}
+
+
+@pytest.fixture
+def no_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_job, "model_of", lambda *_: pytest.fail("weights are loaded"))
+
+
+@pytest.mark.usefixtures("no_weights")
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_metric_that_refuses_the_answers_does_so_before_weights_are_loaded(
+    circuits: Callable[..., Any], tmp_path: Path, command: str
+) -> None:
+    file = write(tmp_path / "own.jsonl", pair("Martin", "David"), pair("David", "Martin", **LONG))
+    refused = circuits(*COMMANDS[command], file)
+    assert refused.exit_code == 2
+    assert f"error: {REFUSED} 1 of 2 prompts have several (the first is prompt 1, with up to 2). Use" in refused.stderr
+    assert not list((tmp_path / "runs").glob("jobs/*"))
+
+
+@pytest.mark.usefixtures("no_weights")
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (("needle", "--prompts", "30"), f"{REFUSED} 30 of 30 prompts have several (the first is prompt 0, with up to"),
+        (("needle", "--solved"), f"{REFUSED} "),
+        (("agreement",), "task 'agreement' cannot be built for this model's tokenizer: needs at least"),
+        (("ioi", "--ablation", "noise", "--ablation-set", "at=S3"), "noise is to be added at role 'S3'; the prompts"),
+    ],
+)
+def test_what_a_task_lacks_is_said_before_weights_are_loaded(
+    circuits: Callable[..., Any], asked: tuple[str, ...], said: str
+) -> None:
+    refused = circuits("discover", *asked)
+    assert refused.exit_code == 2
+    assert said in refused.stderr
+
+
+@pytest.mark.usefixtures("no_weights")
+@pytest.mark.parametrize("prompts", [(), ("--prompts", "2")])
+def test_of_solved_prompts_those_that_may_be_kept_decide(
+    circuits: Callable[..., Any], tmp_path: Path, prompts: tuple[str, ...]
+) -> None:
+    """Which prompts are solved is not known before the model runs: where none at all could be read, none is run."""
+    long = [pair("David", "Martin", **LONG), pair("Leo", "Sam", answers=[" Sam and"], wrong_answers=[" Leo and"])]
+    refused = circuits("discover", write(tmp_path / "own.jsonl", *long), "--solved", *prompts)
+    assert refused.exit_code == 2
+    assert f"{REFUSED} 2 of 2 prompts" in refused.stderr
+    with pytest.raises(pytest.fail.Exception, match="weights are loaded"):
+        circuits("discover", write(tmp_path / "own.jsonl", *long, pair("Martin", "David")), "--solved", *prompts)
+
+
+@pytest.mark.usefixtures("no_weights")
+def test_a_partner_that_prompts_lack_is_named_before_weights_are_loaded(tmp_path: Path) -> None:
+    positive = {"prompt": "Because David and Martin were leaving", "label": "positive", "answers": [" the"]}
+    file = write(tmp_path / "own.jsonl", positive, positive | {"prompt": "Because David", "label": "negative"})
+    with pytest.raises(ValueError, match="ablation 'corrupt' takes values from each prompt's partner"):
+        discover(str(file), out=tmp_path / "runs", metric="answer-logit")
+
+
+def test_what_is_left_out_is_said_before_a_model_is_loaded_and_once(
+    circuits: Callable[..., Any], tmp_path: Path
+) -> None:
+    one = pair("David", "Martin")
+    file = write(tmp_path / "own.jsonl", one, one, pair("Martin", "David"))
+    asked = ("discover", file, "--prompts", "5", "--method", "random", "--edges", "5")
+    lines = circuits(*asked).stderr.splitlines()
+    left_out = "warning: 1 of 3 prompts are left out, as they add nothing (line 2: a copy of line 1)."
+    few = "warning: 5 prompts were asked for, and own.jsonl holds 2: all of them were taken."
+    begin = next(number for number, line in enumerate(lines) if "computing" in line)
+    for said in (left_out, few):
+        (at,) = (number for number, line in enumerate(lines) if said.removeprefix("warning: ") in line)
+        assert lines[at].endswith(said)
+        assert at < begin
+    quiet = circuits(*asked, "--quiet").stderr
+    assert left_out in quiet
+    assert few in quiet
+    # Of another method on the same prompts, which are made, as well.
+    again = circuits(*asked, "--method", "eap").stderr.splitlines()
+    assert again[1].endswith(left_out)
+
+
+def test_words_left_out_of_a_template_are_said_before_a_model_is_loaded(
+    circuits: Callable[..., Any], tmp_path: Path
+) -> None:
+    file = tmp_path / "own.yaml"
+    text = {
+        "templates": "Because {name:IO} and {name:S1} were leaving the bridge , {S1:S2} returned the sandwich to",
+        "words": {"name": ["David", "Martin", "Simon", "zqxjkv"]},
+        "corrupt": {"S2": "IO"},
+        "answers": " {IO}",
+        "wrong_answers": " {S1}",
+        "leave_out": "unequal",
+    }
+    file.write_text(json.dumps(text))
+    lines = circuits("discover", file, "--method", "random", "--edges", "5", "--prompts", "20").stderr.splitlines()
+    assert "warning: 1 of the words 'name' are left out: 'zqxjkv' (not known)." in lines[1]
+    assert "warning: 20 prompts were asked for, and own.yaml makes 6: all of them were taken." in lines[2]
+    assert sum("zqxjkv" in line for line in lines) == 1
+    assert not any("These are all" in line for line in lines)
