@@ -1,7 +1,8 @@
 // How lines lead from box to box: around the boxes that they pass, by the rule of the figures. Per reader, a shortest
 // path over a grid across every row, whose cells under boxes are closed and whose cells in use by other readers cost
-// extra, so that readers get their own lanes. Lines into one reader may run together. Among thousands the weaker lines
-// lead straight on, so that the page stays quick.
+// extra, so that readers get their own lanes. Lines into one reader may run together. Every line is then pulled taut:
+// it bends only where it would come nearer to a box than its lane is. Among thousands the weaker lines lead straight
+// on, so that the page stays quick.
 
 export const HEIGHT = 28; // of a box, in pixels of the layout
 export const BESIDE = 18; // room for lines beside the outermost boxes
@@ -11,7 +12,10 @@ const CROWDING = 270; // cost of a cell for every other reader already led throu
 const MOST_LED = 1000; // lines, the strongest, that are led around boxes
 const CLOSED = 1e12; // cost of a cell under a box: passable only where a row is full
 const AROUND = 16; // how far a line that leads down goes up at first, and comes up at last
-const UPRIGHT = HEIGHT / 2 + 7; // how far a passing line goes straight up, from the middle of a row
+const BEYOND = HEIGHT / 2 + 7; // how far from the middle of a row a passing line keeps to its lane, up and down
+const KEPT = 0.75; // the share of its way from a box that a taut line keeps: lanes stay apart, and lines have play
+const CUT = 5; // how far a curve may leave the corner of its line, less than CLEARANCE
+const STRAIGHT = 0.01; // a corner turned by less, in radians, bends nothing
 
 // Of every line the points that bend it: [start, ...control points, end], each [x, y]. A box is {id, x, y, width, isBar},
 // a line {from, to, port, inset, strength}: `inset` is where it arrives, from the middle of its box.
@@ -33,10 +37,8 @@ class Router {
     const cell = Math.max(CELL, (right - left) / MOST_CELLS);
     this.grid = Float64Array.from({ length: Math.floor((right - left) / cell) }, (_, at) => left + (at + 0.5) * cell);
     this.cell = cell;
-    this.costs = this.levels.map((level) => {
-      const near = boxes.filter(({ y, isBar }) => !isBar && Math.abs(y - level) < HEIGHT + CLEARANCE);
-      return this.grid.map((at) => (near.some(({ x, width }) => Math.abs(at - x) < width / 2 + CLEARANCE) ? CLOSED : 0));
-    });
+    this.rows = this.levels.map((level) => boxes.filter(({ y, isBar }) => !isBar && Math.abs(y - level) < HEIGHT + CLEARANCE));
+    this.costs = this.rows.map((row) => this.grid.map((at) => (row.some((box) => isNear(box, at)) ? CLOSED : 0)));
   }
 
   // Where every line passes the rows between its ends: [first x, of every row passed, last x].
@@ -53,6 +55,17 @@ class Router {
       this.#toReader(own.map((at) => lines[at])).forEach((xs, at) => { passed[own[at]] = xs; });
     }
     return passed;
+  }
+
+  // How far to either side a line that passes a row at `x` may move: from the box nearest to it, it keeps its distance.
+  room(row, x) {
+    const boxes = this.rows[row];
+    if (boxes.some((box) => isNear(box, x))) return [x, x];
+    const edges = (side) => boxes.map((box) => box.x + (side * box.width) / 2);
+    const low = Math.max(...edges(1).filter((edge) => edge < x)), high = Math.min(...edges(-1).filter((edge) => edge > x));
+    const kept = (gap) => CLEARANCE + KEPT * (gap - CLEARANCE);
+    if (x - low < high - x) return [low + kept(x - low), Math.max(x, high - CLEARANCE)];
+    return [Math.min(x, low + CLEARANCE), high - kept(high - x)];
   }
 
   straight({ from, to, inset }) {
@@ -147,7 +160,7 @@ export function cheapest(costs, cell) {
   });
 }
 
-// Lines leave a box upwards, go straight up beside the boxes that they pass, and arrive from below. Between groups, whose
+// Lines leave a box upwards, pass the boxes on their way, and arrive from below. Between groups, whose
 // boxes stand in one of several rows, some lead down: they too leave upwards and arrive from below.
 function bends(router, { from, to }, xs) {
   const [source, target] = [router.boxes.get(from), router.boxes.get(to)];
@@ -159,19 +172,66 @@ function bends(router, { from, to }, xs) {
     return [start, [start[0], above], [before, above], [x, above], [x, below], [after, below], [end[0], below], end];
   }
   const first = router.levelOf.get(source.y) + 1, { levels } = router;
-  const passed = xs.slice(1, -1).flatMap((x, at) => {
+  const gates = xs.slice(1, -1).flatMap((x, at) => {
     const [below, y, above] = [-1, 0, 1].map((step) => levels[first + at + step]);
-    return [[x, y + Math.min(UPRIGHT, (below - y) / 2)], [x, y], [x, y - Math.min(UPRIGHT, (y - above) / 2)]];
+    const [low, high] = router.room(first + at, x);
+    return [y + Math.min(BEYOND, 0.4 * (below - y)), y - Math.min(BEYOND, 0.4 * (y - above))].map((level) => ({ y: level, low, high }));
   });
-  const [low, high] = [passed[0] ?? end, passed.at(-1) ?? start];
-  const leave = [start[0], start[1] - reach(start, low)], arrive = [end[0], end[1] + reach(high, end)];
-  const points = [start, leave, ...passed, arrive, end];
-  // A point amid points straight below and above bends nothing.
-  const isStraight = (at) => points.slice(Math.max(0, at - 2), at + 3).every(([x]) => x === points[at][0]);
-  const inner = points.filter((_, at) => at > 0 && at < points.length - 1 && !isStraight(at));
+  const [low, high] = [gates[0]?.y ?? end[1], gates.at(-1)?.y ?? start[1]];
+  const leave = [start[0], start[1] - reach(start[1], low)], arrive = [end[0], end[1] + reach(high, end[1])];
+  // Between neighboring rows nothing is in the way of a curve that swings.
+  const inner = gates.length ? rounded([start, ...taut(leave, gates, arrive), end]) : leave[0] === arrive[0] ? [] : [leave, arrive];
   return [start, ...(inner.length ? inner : [leave]), end];
 }
 
-function reach([, below], [, above]) {
+function reach(below, above) {
   return Math.max(0, 0.45 * (below - above));
+}
+
+// The shortest way up from one point to another through gates, each open from `low` to `high`, in the order of their
+// heights: it bends only at their ends.
+export function taut(start, gates, end) {
+  const points = [start], all = [...gates, { y: end[1], low: end[0], high: end[0] }];
+  let next = 0;
+  while (next < all.length) {
+    const [x, y] = points.at(-1);
+    // The slopes, across by up, that pass all gates so far, and which gates set them.
+    let least = -Infinity, most = Infinity, atLeast = next, atMost = next, turn = null;
+    for (let at = next; at < all.length && turn === null; at += 1) {
+      const gate = all[at], low = (gate.low - x) / (y - gate.y), high = (gate.high - x) / (y - gate.y);
+      if (low > most) turn = [atMost, all[atMost].high];
+      else if (high < least) turn = [atLeast, all[atLeast].low];
+      if (low >= least) [least, atLeast] = [low, at];
+      if (high <= most) [most, atMost] = [high, at];
+    }
+    const [at, bend] = turn ?? [all.length - 1, end[0]];
+    points.push([bend, all[at].y]);
+    next = at + 1;
+  }
+  return points;
+}
+
+// The control points of a curve that follows these points and rounds their corners: pieces of it meet amid control
+// points, so two more beside a corner, closer where it is sharper, keep the curve near it.
+function rounded(points) {
+  const corners = points.filter((point, at) => at === 0 || at === points.length - 1 || turned(points[at - 1], point, points[at + 1]) > STRAIGHT);
+  return corners.slice(1, -1).flatMap((corner, at) => {
+    const [before, after] = [corners[at], corners[at + 2]];
+    const far = (4 * CUT) / Math.sin(turned(before, corner, after) / 2);
+    return [towards(corner, before, far), corner, towards(corner, after, far)];
+  });
+}
+
+function turned([x0, y0], [x1, y1], [x2, y2]) {
+  const angle = Math.abs(Math.atan2(y2 - y1, x2 - x1) - Math.atan2(y1 - y0, x1 - x0));
+  return Math.min(angle, 2 * Math.PI - angle);
+}
+
+function towards([x, y], [toX, toY], far) {
+  const share = Math.min(0.5, far / Math.hypot(toX - x, toY - y));
+  return [x + share * (toX - x), y + share * (toY - y)];
+}
+
+function isNear({ x, width }, at) {
+  return Math.abs(at - x) < width / 2 + CLEARANCE;
 }

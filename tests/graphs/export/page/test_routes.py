@@ -92,6 +92,33 @@ def test_no_line_passes_behind_a_box(opened, graph, chain):
             assert np.all(np.diff(points[:, 1]) < 1e-6), "a line never turns back"
 
 
+def test_a_line_past_many_rows_is_one_curve(opened, random_edge_scores):
+    """It bends a few times, not once or twice at every row."""
+    deep = Wiring(n_layers=14, n_heads=2, n_kv_heads=2)
+    made = random_edge_scores(deep, seed=5, n_prompts=3)
+    scores = replace(made, per_prompt=abs(made.per_prompt) + 1, measured=np.ones(deep.n_edges, dtype=bool))
+    drawn = drawing(opened(CircuitGraph.from_scores(scores, Greedy(220))))
+    assert passed_under(drawn) == []
+    rows = {top for _, _, top, _ in drawn.boxes.values()}
+    long = [
+        changes_of_turn(points)
+        for begin, end, points in drawn.lines.values()
+        if sum(drawn.boxes[end][2] < top < drawn.boxes[begin][2] for top in rows) >= 8
+    ]
+    assert len(long) > 30
+    assert np.mean(long) < 6
+    assert max(long) < 12
+
+
+def changes_of_turn(points: np.ndarray) -> int:
+    """How often a curve changes from turning left to turning right, or back."""
+    ahead = np.diff(points, axis=0)
+    ahead = ahead[np.hypot(*ahead.T) > 1e-9]
+    turns = np.diff(np.unwrap(np.arctan2(ahead[:, 1], ahead[:, 0])))
+    sides = np.sign(turns[abs(turns) > 1e-3])
+    return int((np.diff(sides) != 0).sum())
+
+
 def test_lines_to_different_readers_do_not_coincide(opened, chain):
     drawn = drawing(opened(CircuitGraph.from_scores(chain, Greedy(CHAIN.n_edges))))
     apart = 0
