@@ -50,7 +50,8 @@ def print_strongest_heads(summary: Mapping[str, Any]) -> None:
     scores = _right([f"{row['score']:+z.3f}" for row in rows])
     ends = _right([brackets(row["interval"], "+.3f") for row in rows])
     n_heads = summary["circuit"]["n_heads"]
-    title = f"strongest {f'{len(rows)} of ' if len(rows) < n_heads else ''}{n_heads} heads in the circuit"
+    of_all = f"{len(rows)} of {n_heads}" if len(rows) < n_heads else n_heads
+    title = "the head in the circuit" if n_heads == 1 else f"strongest {of_all} heads in the circuit"
     columns = {"head": [row["head"] for row in rows], "score": scores, "95 % interval": ends}
     if any(row["of_circuit"] is not None for row in rows):
         columns["edges in the circuit"] = _right([number(row, "of_circuit", "+.3f") for row in rows])
