@@ -20,7 +20,7 @@ class UnknownNameError(KeyError, ValueError):
 
 def unknown(asked: object, known: Iterable[str], what: str) -> str:
     """The message for a name that is not known, or is no name: the known ones, and the nearest."""
-    known = sorted(known)
+    known = sorted({*known})
     meant = nearest(str(asked).replace("_", "-"), known) or nearest(str(asked), known)
     return f"no {what} {value_text(asked)}. Known: {', '.join(known)}.{'' if meant is None else meant_instead([meant])}"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import ParamSpec, TypeVar
 
 _Given = ParamSpec("_Given")
@@ -24,6 +24,19 @@ class SeveralFaults(ValueError):
 def faults_of(error: ValueError) -> tuple[str, ...]:
     """The faults that an error names."""
     return error.faults if isinstance(error, SeveralFaults) else (str(error),)
+
+
+def in_lines(faults: Sequence[str], *, of: str) -> str:
+    """The faults of a thing as an error says them: one behind what it is called, several on lines of their own.
+
+    >>> from circuits.data.faults import in_lines
+    >>> in_lines(["no slot 'T'."], of="own.yaml")
+    "own.yaml: no slot 'T'."
+    """
+    if len(faults) == 1:
+        return f"{of}: {faults[0]}"
+    listed = "".join(f"\n  {fault}" for fault in faults)
+    return f"{of}: {len(faults)} faults; no prompt is made of it until they are mended.{listed}"
 
 
 class Faults:

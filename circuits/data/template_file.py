@@ -21,11 +21,11 @@ halves         `apart`: no word that decides an answer in the half of the prompt
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from circuits.data.faults import Faults, faults_of
+from circuits.data.faults import Faults, SeveralFaults, in_lines
 from circuits.data.prompts import END
 from circuits.data.records.base import text_of
 from circuits.data.templates import (
@@ -51,22 +51,34 @@ _NEEDED, _OPTIONAL = ("templates", "words", "corrupt", "answers"), ("wrong_answe
 _NAME = re.compile(r"[A-Za-z]\w*")
 
 
-def read_template_file(path: Path) -> Template:
-    """The template in a file. ValueError, which names the file and all that is wrong, where there is none."""
+class BadTemplate(SeveralFaults):
+    """All faults of a template at once.
+
+    sound  what has none: the sentences and lists of words without a fault, with the slots that the corrupt prompt
+           changes; None where no sentence is without
+    """
+
+    def __init__(self, *faults: str, sound: Template | None = None) -> None:
+        super().__init__(*faults)
+        self.sound = sound
+
+
+def read_template_file(path: Path, *, also: Callable[[Template], Iterable[str]] = lambda sound: ()) -> Template:
+    """The template in a file. ValueError, which names the file and all that is wrong, where there is none.
+
+    also  what else is wrong with the sound part of a template that has faults
+    """
     try:
         data = read_bytes(path)
     except OSError as error:
         raise ValueError(unreadable(path, error, "the template")) from None
     try:
         return template_from(parse_yaml(text_of(data, str(path))), name=path.stem)
+    except BadTemplate as error:
+        more = () if error.sound is None else also(error.sound)
+        raise ValueError(in_lines([*error.faults, *more], of=str(path))) from None
     except ValueError as error:
-        faults = faults_of(error)
-        if len(faults) == 1:
-            raise ValueError(f"{path}: {error}") from None
-        listed = "\n".join(f"  {fault}" for fault in faults)
-        raise ValueError(
-            f"{path}: {len(faults)} faults; no prompt is made of it until they are mended.\n{listed}"
-        ) from None
+        raise ValueError(f"{path}: {error}") from None
 
 
 def template_from(content: Any, *, name: str) -> Template:
@@ -102,11 +114,26 @@ def template_from(content: Any, *, name: str) -> Template:
     halves = content.get("halves")
     if halves is not None and halves not in [*HALVES]:
         faults.add(f"{not_one_of('halves', halves, HALVES)} Without the line, both are drawn from all words.")
-    faults.raise_any()
+    words = {name: words for name, words in lists.words.items() if words is not None}
+    if faults.said:
+        sound = None if "leave_out" in content else _sound(name, slots, words, content.get("corrupt"))
+        raise BadTemplate(*faults.said, sound=sound)
     assert corrupt is not None
     assert answers is not None
-    words = {name: words for name, words in lists.words.items() if words is not None}
     return Template(name, slots.sentences, words, corrupt, answers, wrong, leave_out, halves)
+
+
+def _sound(name: str, slots: _Slots, words: Mapping[str, tuple[Word, ...]], corrupt: Any) -> Template | None:
+    """What of a template has no fault, for its words to be looked at."""
+    sentences = tuple(
+        sentence for sentence in slots.sentences if all(slot.words in words for slot in sentence.slots.values())
+    )
+    changed = [slot for slot in corrupt if isinstance(slot, str)] if isinstance(corrupt, Mapping) else []
+    return (
+        Template(name, sentences, words, dict.fromkeys(changed, ANOTHER_WORD), Answers(), None, None)
+        if sentences
+        else None
+    )
 
 
 class _Lists(NamedTuple):
@@ -268,7 +295,8 @@ def _require_rule(name: Any, rule: Any, slots: _Slots, lists: _Lists) -> None:
             return
         others = [other for other in slots.common if other != name]
         if rule not in others:
-            of_slots = dict.fromkeys(others, "that slot's word")
+            alike = [other for other in others if slots.sentences[0].slots[other].words == slot.words]
+            of_slots = dict.fromkeys(alike, "") | dict.fromkeys(alike[-1:], "the word of that slot")
             raise ValueError(not_one_of(f"corrupt.{name}", rule, RULES | of_slots))
         other = slots.sentences[0].slots[rule]
         if other.words != slot.words and {other.words, slot.words} <= lists.words.keys():

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from numbers import Integral
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
+from circuits.data.faults import faults_of, in_lines
 from circuits.data.halves import Lists, halves_of
 from circuits.data.prompts import Prompt, PromptSet
 from circuits.data.template_file import read_template_file
@@ -21,7 +23,17 @@ from circuits.tasks.base import Draw, Filled, Task, fill, one_of
 
 # With one draw in 100 that finds all its words, missing every one has a chance of 4e-5.
 _TRIES = 1000
+# Of prompts that are drawn to tell all kinds of faults, where there is one.
+_N_TRIED = 200
 _SHOWN_WORDS = 12
+
+
+class _Drawn(NamedTuple):
+    """A sentence, and the words in its slots on both sides."""
+
+    sentence: Sentence
+    clean: Words
+    corrupt: Words
 
 
 class Unfit(NamedTuple):
@@ -159,34 +171,74 @@ class TemplateTask(Task):
             for name, words in self.template.words.items()
         }
 
+    def word_faults(self, tokenizer: Tokenizer) -> list[str]:
+        """That words do not fit this tokenizer, where the template does not leave them out."""
+        if self.template.leave_out is not None or not (unfit := self.unfit_words(tokenizer)):
+            return []
+        said = "; ".join(f"of {name!r} {listed(found)}" for name, found in unfit.items())
+        return [
+            f"words that do not fit: {said}. Take them out, or leave out such words for each model with a line "
+            "`leave_out: unequal` in the template."
+        ]
+
     def sampler(self, tokenizer: Tokenizer) -> Draw:
-        template = self.template
-        unfit = self.unfit_words(tokenizer)
-        if unfit and template.leave_out is None:
-            said = "; ".join(f"of {name!r} {listed(found)}" for name, found in unfit.items())
-            raise ValueError(
-                f"words that do not fit: {said}. Take them out, or leave out such words for each model with a line "
-                "`leave_out: unequal` in the template."
-            )
         left = self._left(tokenizer)
+        if of_words := self.word_faults(tokenizer):
+            # With what is wrong with prompts of the words that do.
+            faults = [*of_words, *self._prompt_faults(left, tokenizer)]
+            raise ValueError(in_lines(faults, of="its template") if len(faults) > 1 else faults[0])
         built: dict[str, Prompt] = {}
 
         def draw(generator: random.Random) -> Prompt:
             for _ in range(_TRIES):
-                sentence = generator.choice(template.sentences)
-                clean = _clean(sentence, left, generator)
-                corrupt = clean and _corrupt(template, sentence, clean, left, generator)
-                if clean and corrupt:
-                    # Tokenizing is what takes the time, and most draws of few words are repeats.
-                    text = _filled(sentence, clean).text
-                    if text not in built:
-                        built[text] = self._prompt(sentence, clean, corrupt, tokenizer)
-                    return built[text]
+                if (drawn := self._drawn(left, generator)) is None:
+                    continue
+                # Tokenizing is what takes the time, and most draws of few words are repeats.
+                text = _filled(*drawn[:2]).text
+                if text not in built:
+                    try:
+                        built[text] = self._prompt(*drawn, tokenizer)
+                    except ValueError:
+                        faults = self._prompt_faults(left, tokenizer, drawn)
+                        raise ValueError(in_lines(faults, of=f"template {self.name!r}")) from None
+                return built[text]
             counts = ", ".join(f"{len(words)} of {name!r}" for name, words in left.items())
             raise ValueError(f"too few words for slots that differ and what replaces them: {counts}. Add words.")
 
         draw(random.Random(0))
         return draw
+
+    def _drawn(self, words: Mapping[str, list[Word]], generator: random.Random) -> _Drawn | None:
+        """A sentence with its words on both sides; None where a list has none left."""
+        sentence = generator.choice(self.template.sentences)
+        clean = _clean(sentence, words, generator)
+        corrupt = clean and _corrupt(self.template, sentence, clean, words, generator)
+        return _Drawn(sentence, clean, corrupt) if clean and corrupt else None
+
+    def _prompt_faults(
+        self, words: Mapping[str, list[Word]], tokenizer: Tokenizer, first: _Drawn | None = None
+    ) -> list[str]:
+        """What is wrong with prompts of these words, as far as a few hundred of them tell: each kind of fault with its
+        first prompt, and how many others have it, whatever their words.
+
+        first  a prompt that is looked at before those
+        """
+        generator, seen, found = random.Random(0), set[str](), dict[str, list[str]]()
+        tried = (self._drawn(words, generator) for _ in range(_N_TRIED))
+        for drawn in filter(None, chain([first], tried)):
+            text = _filled(*drawn[:2]).text
+            if text in seen:
+                continue
+            seen.add(text)
+            try:
+                self._prompt(*drawn, tokenizer)
+            except ValueError as error:
+                own = {word.text for side in (drawn.clean, drawn.corrupt) for word in side.values()}
+                for fault in faults_of(error):
+                    found.setdefault(_without_words(fault, own), []).append(f"prompt {text!r}: {fault}")
+        said = [f"{faults[0]}{_of_others(len(faults) - 1)}" for faults in found.values()]
+        more = len(said) - _SHOWN_WORDS
+        return [*said[:_SHOWN_WORDS], *([f"... and {more} more"] if more > 0 else [])]
 
     def _prompt(self, sentence: Sentence, clean: Words, corrupt: Words, tokenizer: Tokenizer) -> Prompt:
         template = self.template
@@ -197,22 +249,21 @@ class TemplateTask(Task):
             wrong = template.texts(template.wrong_answers, sentence, clean)
         filled = _filled(sentence, clean)
         if (other := _filled(sentence, corrupt)).text == filled.text:
-            raise ValueError(f"the corrupt prompt is the clean one, {filled.text!r}: its rules change nothing.")
-        try:
-            return prompt_from_text(
-                filled.text,
-                other.text,
-                answers=answers,
-                wrong_answers=wrong,
-                roles=filled.roles(sentence.slots),
-                tokenizer=tokenizer,
-            )
-        except ValueError as error:
-            raise ValueError(f"template {self.name!r}, prompt {filled.text!r}: {error}") from None
+            raise ValueError("the corrupt prompt is the clean one: its rules change nothing.")
+        return prompt_from_text(
+            filled.text,
+            other.text,
+            answers=answers,
+            wrong_answers=wrong,
+            roles=filled.roles(sentence.slots),
+            tokenizer=tokenizer,
+        )
 
 
-def read_template(path: str | Path) -> TemplateTask:
+def read_template(path: str | Path, *, tokenizer: Tokenizer | None = None) -> TemplateTask:
     """The task that a template file describes; a ValueError, which says what is wrong, where it describes none.
+
+    tokenizer  of a template with faults, also says which words do not fit it
 
     >>> from pathlib import Path
     >>> from circuits import load_model, read_template
@@ -228,7 +279,11 @@ def read_template(path: str | Path) -> TemplateTask:
     >>> len(prompts), prompts.roles, prompts.prompts[0].roles["S2"]
     (12, ('IO', 'S1', 'S2', 'END'), (9,))
     """
-    return TemplateTask(template=read_template_file(path_from(path, "a template")))
+
+    def of_words(sound: Template) -> list[str]:
+        return [] if tokenizer is None else TemplateTask(template=sound).word_faults(tokenizer)
+
+    return TemplateTask(template=read_template_file(path_from(path, "a template"), also=of_words))
 
 
 def are_all(n: int) -> str:
@@ -244,6 +299,17 @@ def listed(unfit: list[Unfit]) -> str:
 
 def _filled(sentence: Sentence, words: Words) -> Filled:
     return fill(sentence.text, {name: word.text for name, word in words.items()})
+
+
+def _of_others(n: int) -> str:
+    return f" The same of {n} other prompt{'s' * (n > 1)}." if n else ""
+
+
+def _without_words(fault: str, words: Iterable[str]) -> str:
+    """A fault with `{}` in place of the words of its prompt: the same for all prompts that have it."""
+    for word in sorted(words, key=len, reverse=True):
+        fault = fault.replace(word, "{}")
+    return fault
 
 
 def _commonest(counted: tuple[int, int]) -> tuple[int, int]:

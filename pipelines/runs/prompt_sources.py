@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from circuits.files import read_bytes, unreadable
 from circuits.lookup import lookup, unknown
 from circuits.tasks import IMAGE_TASKS, TASKS
 from circuits.tasks.coco_objects import CocoObjects
-from circuits.tasks.from_template import read_template
+from circuits.tasks.from_template import TemplateTask, read_template
 from pipelines.engine.job import Job
 from pipelines.runs.image_sources import coco_source, digest_of_file, digest_of_images, read_questions_in
 from pipelines.runs.settings import DEFAULT_PROMPTS, PROMPT_ENDINGS, PromptSettings, RunConfig
@@ -73,7 +74,7 @@ def file_of_prompts(config: PromptSettings, made_by: Job) -> dict[str, Any]:
 
 def _n_of_template(config: PromptSettings, path: Path) -> int:
     """How many prompts are drawn: as many as asked for, else 64; all where there are fewer, as of a prompt file."""
-    task, wanted = read_template(path), config.prompts or DEFAULT_PROMPTS
+    task, wanted = _template(config, path), config.prompts or DEFAULT_PROMPTS
     there_are = task.count(wanted)
     if there_are and task.template.leave_out is not None:
         # Which words are left out is known by the tokenizer alone.
@@ -82,6 +83,21 @@ def _n_of_template(config: PromptSettings, path: Path) -> int:
         if (tokenizer := tokenizer_of(config.model)) is not None:
             there_are = task.count(wanted, tokenizer)
     return max(1, there_are)
+
+
+def _template(config: PromptSettings, path: Path) -> TemplateTask:
+    """The task of a template; a ValueError with what is wrong with it, words that do not fit the model among that."""
+    try:
+        return read_template(path)
+    except ValueError:
+        from circuits.model.tokenizers import tokenizer_of
+
+        tokenizer = None
+        with contextlib.suppress(
+            ValueError
+        ):  # of a model that is not here: what is wrong with the template comes first
+            tokenizer = tokenizer_of(config.model)
+        return read_template(path, tokenizer=tokenizer)
 
 
 def _text_source(config: PromptSettings, path: Path, file: dict[str, str], data: bytes) -> tuple[dict[str, Any], int]:

@@ -93,7 +93,8 @@ def test_an_answer_may_be_a_word_or_its_other_kind() -> None:
         (
             {"corrupt": {"S": "other word"}},
             "'corrupt.S' holds 'other word', expected 'another word' (of the same list and kind), 'another kind' (the "
-            "same word in it), 'another word of another kind' or 'A' (that slot's word). Did you mean 'another word'?",
+            "same word in it), 'another word of another kind' or 'A' (the word of that slot). Did you "
+            "mean 'another word'?",
         ),
         ({"corrupt": {"S": ["another word"]}}, "'corrupt.S' holds ['another word'], expected 'another word'"),
         ({"corrupt": {"S": "S"}}, "S takes its own word, which changes nothing"),

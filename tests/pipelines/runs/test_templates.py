@@ -12,6 +12,7 @@ import pytest
 
 from circuits import METHODS, METRICS, ReadablePrompts, load_model, read_template
 from pipelines import discover, open_run
+from pipelines.engine import run_job
 from pipelines.engine.store import Store
 from pipelines.runs.codec import prompts_from
 
@@ -78,7 +79,10 @@ def test_words_that_a_model_does_not_know_are_not_counted(circuits: Command, tem
 
 def test_all_are_taken_with_a_warning_where_more_are_asked_for(circuits: Command, template: Path) -> None:
     checked = circuits("prompts", "check", template, "--prompts", "61", "--json").json
-    assert (checked["summary"]["prompts"], checked["remarks"]) == (60, ["These are all 60 prompts that it makes."])
+    assert (checked["summary"]["prompts"], checked["remarks"]) == (
+        60,
+        ["61 prompts were asked for, and names.yaml makes 60: all of them were taken."],
+    )
     run = circuits("discover", template, "--method", "eap", "--edges", "20", "--prompts", "200", "--json").json
     assert run["n_prompts"] == 60
     of_number = [warning for warning in run["warnings"] if "60" in warning]
@@ -166,3 +170,48 @@ def test_words_that_do_not_fit_are_refused_before_weights_are_loaded(
         assert (refused.exit_code, "Zyxwv" in refused.stderr) == (2, True)
     refused = circuits("prompts", "check", template)
     assert (refused.exit_code, "Zyxwv" in refused.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("command", [("prompts", "check"), ("discover",)])
+def test_faults_of_lines_and_words_that_do_not_fit_the_model_are_said_at_once(
+    circuits: Command, template: Path, command: tuple[str, ...]
+) -> None:
+    text = TEMPLATE.replace("Simon", "Simonzq").replace("park", "zpark").replace("S2: IO", "S2: IOO")
+    template.write_text(f"{text}note: x\n")
+    said = circuits(*command, template).stderr.splitlines()[1:]
+    assert said[0] == "error: names.yaml: 3 faults; no prompt is made of it until they are mended."
+    assert said[1].startswith("  no key of a template 'note'.")
+    assert said[2].startswith("  'corrupt.S2' holds 'IOO', expected 'another word'")
+    assert said[2].endswith("'IO' or 'S1' (the word of that slot). Did you mean 'IO'?")
+    assert said[3].startswith("  words that do not fit: of 'name' 'Simonzq' (not known); of 'place' 'zpark' (not ")
+    # Those that the template leaves out are no fault.
+    template.write_text(f"{text}leave_out: unequal\n")
+    assert "do not fit" not in circuits(*command, template).stderr
+    # Of a model that is not here, no words are known.
+    template.write_text(text)
+    assert "'corrupt.S2' holds 'IOO'" in circuits(*command, template, "--model", "nowhere").stderr
+
+
+def test_words_that_do_not_fit_and_what_is_wrong_with_prompts_of_the_others_are_said_at_once(
+    circuits: Command, template: Path
+) -> None:
+    wrong = TEMPLATE.replace("Simon", "Simonzq").replace('answers: " {IO}"', 'answers: [" {IO}", " {place} x"]', 1)
+    template.write_text(wrong.replace('wrong_answers: " {S1}"', 'wrong_answers: [" {S1}", " {IO}"]'))
+    said = circuits("prompts", "check", template).stderr.splitlines()[1:]
+    assert said[0].endswith("its template: 3 faults; no prompt is made of it until they are mended.")
+    assert said[1].startswith("  words that do not fit: of 'name' 'Simonzq' (not known).")
+    told = sorted(line.partition("': ")[2] for line in said[2:])
+    # 5 names in pairs, 2 places.
+    assert [line[-30:] for line in told] == [" The same of 39 other prompts."] * 2
+    assert "is an answer and a wrong answer" in told[0]
+    assert "cannot follow this prompt" in told[1]
+
+
+def test_a_fault_of_later_prompts_is_said_before_weights_are_loaded(
+    circuits: Command, template: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_job, "model_of", lambda *_: pytest.fail("weights are loaded"))
+    template.write_text(TEMPLATE.replace('wrong_answers: " {S1}"', 'wrong_answers: [" {S1}", " Anna"]'))
+    refused = circuits("discover", template)
+    assert refused.exit_code == 2
+    assert "is an answer and a wrong answer: nothing tells them apart. The same of" in refused.stderr
