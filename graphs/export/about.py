@@ -102,8 +102,20 @@ def about_lines(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[s
             yield from about_lines(inside, f"{name}, ")
         elif isinstance(value, list) and any(isinstance(inner, Mapping | list) for inner in value):
             yield from about_lines({f"{name} {number}": inner for number, inner in enumerate(value, start=1)})
+        elif isinstance(value, bool) and (told := _in_words(key, value, values)) is not None:
+            yield f"{before}{told[0]}", told[1]
         elif value is not None:
             yield name, value
+
+
+def _in_words(key: str, value: bool, beside: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Two facts of similar names that are not the same: which wordings a task was asked for, and who judged a circuit."""
+    if key == "held_out":
+        return "wordings", "those that the task holds out" if value else "the usual ones"
+    if key == "is_held_out":
+        judged = "prompts that did not choose it" if value else "the prompts that chose it"
+        return "judged by", judged if beside.get("judging", 1) else "no prompts"
+    return None
 
 
 def _of_judging(metric: str) -> str:

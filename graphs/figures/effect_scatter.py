@@ -99,7 +99,8 @@ def draw_scatter(shown: EffectScatter) -> Figure:
             draw_text(axes, x + beside, y, dot.head, size=SMALL, ha=ha)
             break
     top = bottom + _SIDE - 0.1
-    for number, (name, color) in enumerate([*colors.items(), (shown.without, UNMEASURED)]):
+    without = [(shown.without, UNMEASURED)] if any(dot.role is None for dot in shown.dots) else []
+    for number, (name, color) in enumerate([*colors.items(), *without]):
         y = top - _STEP * number
         axes.plot([left + _SIDE + 0.2], [y], marker="o", ms=_DOT, color=color, mec=INK, mew=0.4)
         draw_text(axes, left + _SIDE + 0.3, y, name, size=NORMAL, va="center")

@@ -106,9 +106,14 @@ def _page(shown: PromptEffectRows, rows: Sequence[PromptEffects], room: Room, ea
     missing = len(shown.rows) - len(rows)
     notes = [*shown.notes, *([f"No room for {missing} more."] if missing else [])]
     dot = "a prompt" if each == 1 else f"up to {each} prompts"
+    effects = [effect for row in rows for effect in row.effects]
+    colors = [
+        *(["orange where the part supports the behavior"] if any(effect >= 0 for effect in effects) else []),
+        *(["blue where it works against it"] if any(effect < 0 for effect in effects) else []),
+    ]
     text = (
-        f"A dot is {dot}, orange where the part supports the behavior, blue where it works against it. Black: the mean "
-        "with its 95 % t interval over prompts. On the right: the share of prompts that it supports."
+        f"{', '.join([f'A dot is {dot}', *colors])}. Black: the mean with its 95 % t interval over prompts. On the "
+        "right: the share of prompts that it supports."
     )
     return Page.of(room.width, title=shown.title, subtitle=shown.subtitle, below=[text, *notes])
 

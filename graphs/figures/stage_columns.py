@@ -48,7 +48,7 @@ def draw_stage_columns(shown: StageColumns) -> Figure:
     left = MARGIN + max(text_width(stage) for stage in shown.stages) + 0.15
     each = _ACROSS * _PITCH[0] + _COLUMN_GAP
     width = whole(max(left + each * len(shown.tasks) - _COLUMN_GAP + MARGIN, 4.8))
-    page = Page.of(width, title="Heads by stage", subtitle=shown.subtitle, below=[_CAPTION, *shown.notes])
+    page = Page.of(width, title="Heads by stage", subtitle=shown.subtitle, below=[_caption(shown), *shown.notes])
     titles = [wrapped(name, each - _COLUMN_GAP) for name in shown.tasks]
     above = 0.1 + _LINE * max(map(len, titles))
     lines = [max(1, *(-(-len(of.get(stage, ())) // _ACROSS) for of in shown.tasks.values())) for stage in shown.stages]
@@ -78,13 +78,11 @@ def _draw_heads(axes: Axes, corner: tuple[float, float], shown: StageColumns, st
     heads = shown.tasks[task][stage]
     if not heads:
         draw_text(axes, left, top - _PITCH[1] / 2, "none found", size=SMALL, color=_OTHER, va="center")
-    others = [of for name, of in shown.tasks.items() if name != task]
     for number, head in enumerate(heads):
         row, column = divmod(number, _ACROSS)
         x, y = left + _PITCH[0] * column, top - _PITCH[1] * row - _CHIP[1]
-        is_shared = bool(others) and all(head in of.get(stage, ()) for of in others)
-        is_elsewhere = any(head in found for of in others for found in of.values())
-        edge = _SHARED if is_shared else _ELSEWHERE if is_elsewhere else _OTHER
+        edge = _color_of(shown, head, stage, task)
+        is_shared = edge == _SHARED
         axes.add_patch(
             FancyBboxPatch(
                 (x + 0.02, y + 0.02),
@@ -101,7 +99,25 @@ def _draw_heads(axes: Axes, corner: tuple[float, float], shown: StageColumns, st
         draw_text(axes, *middle, head, size=SMALL, ha="center", va="center", color=ink)
 
 
-_CAPTION = (
-    "Each stage finds the heads that act on those of stages above it, strongest first. Filled: found by this stage in "
-    "every task. Framed in orange: found in another task too, but not by this stage in all."
-)
+def _color_of(shown: StageColumns, head: str, stage: str, task: str) -> str:
+    """By who else found a head."""
+    others = [of for name, of in shown.tasks.items() if name != task]
+    if others and all(head in of.get(stage, ()) for of in others):
+        return _SHARED
+    return _ELSEWHERE if any(head in found for of in others for found in of.values()) else _OTHER
+
+
+def _caption(shown: StageColumns) -> str:
+    """What is in the columns, and what those marks mean that are there."""
+    colors = {
+        _color_of(shown, head, stage, task)
+        for task, of in shown.tasks.items()
+        for stage, heads in of.items()
+        for head in heads
+    }
+    said = ["Each stage finds the heads that act on those of stages above it, strongest first."]
+    if _SHARED in colors:
+        said.append("Filled: found by this stage in every task.")
+    if _ELSEWHERE in colors:
+        said.append("Framed in orange: found in another task too, but not by this stage in all.")
+    return " ".join(said)

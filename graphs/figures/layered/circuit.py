@@ -39,13 +39,14 @@ def compose_circuit(graph: CircuitGraph, settings: DrawingSettings, measured: Me
 def _words(graph: CircuitGraph, shown: Shown, settings: DrawingSettings, measured: Measured | None) -> Words:
     effects, limit = node_effects(graph)
     what = "score" if graph.provenance is None else f"|score|, {graph.provenance.metric}"
+    are_filled = any(len(box.parts) == 1 and box.parts[0] in effects for box in shown.scene.boxes.values())
     legend = [
         *score_entries(shown.scene, what, settings.size),
         *sign_entries(line_looks(shown.scene), settings.size),
         *port_entries(shown.scene, settings.size),
         *serving_entries(shown.scene, settings.size),
         *role_entries(shown.scene, settings.size),
-        *(effect_entries(limit, _effect_label(graph), settings.size) if effects else []),
+        *(effect_entries(limit, _effect_label(graph), settings.size) if are_filled else []),
     ]
     part = None
     n_lines = len(shown.scene.lines)

@@ -13,6 +13,7 @@ from graphs.figures.layered.looks import (
     BoxLook,
     LineLook,
     Membership,
+    box_owners,
     compared_box_looks,
     compared_looks,
     membership_of,
@@ -57,12 +58,15 @@ def _words(comparison: Comparison, shown: Shown, settings: DrawingSettings) -> W
 
 
 def _legend(comparison: Comparison, shown: Shown, size: Size) -> list[Entry]:
+    """What is drawn: an entry for each color that a box or a line has, and none for others."""
+    drawn: set[Membership] = {membership_of(line) for line in shown.scene.lines}
+    drawn |= set(box_owners(shown.scene, comparison.node_membership()).values())
     entries = [
         Entry(name, BoxLook(MEMBERSHIP_FILLS[kind], MEMBERSHIP_COLORS[kind], 1.3), size)
         for kind, name in membership_names(comparison).items()
-        if kind != "flipped"
+        if kind != "flipped" and kind in drawn
     ]
-    if any(membership_of(line) == "flipped" for line in shown.scene.lines):
+    if "flipped" in drawn:
         flipped = LineLook(MEMBERSHIP_COLORS["flipped"], 0.7, "dashdot")
         entries.append(Entry(membership_names(comparison)["flipped"], flipped, size))
     if any(look.dashes == "dashed" for look in compared_looks(shown.scene)):

@@ -124,16 +124,20 @@ def role_frames(scene: Scene) -> dict[str | None, BoxLook]:
 
 
 def compared_box_looks(scene: Scene, membership: Mapping[str, Owner]) -> dict[str, BoxLook]:
-    """The looks of the boxes of two circuits. A merged box is shared where its parts are not all of one circuit."""
+    """The looks of the boxes of two circuits, bars aside by which has them."""
+    owners = box_owners(scene, membership)
+    colored = {name: BoxLook(MEMBERSHIP_FILLS[kind], MEMBERSHIP_COLORS[kind], 0.8) for name, kind in owners.items()}
+    return {name: colored.get(name, BoxLook(INK)) for name in scene.boxes}
 
-    def look(box: Box) -> BoxLook:
-        if box.is_bar:
-            return BoxLook(INK)
+
+def box_owners(scene: Scene, membership: Mapping[str, Owner]) -> dict[str, Owner]:
+    """Which of two circuits has each box that is no bar. A merged box is shared where its parts are not all of one."""
+
+    def owner(box: Box) -> Owner:
         kinds: set[Owner] = {membership[str(part)] for part in box.parts}
-        kind: Owner = kinds.pop() if len(kinds) == 1 else "shared"
-        return BoxLook(MEMBERSHIP_FILLS[kind], MEMBERSHIP_COLORS[kind], 0.8)
+        return kinds.pop() if len(kinds) == 1 else "shared"
 
-    return {name: look(box) for name, box in scene.boxes.items()}
+    return {name: owner(box) for name, box in scene.boxes.items() if not box.is_bar}
 
 
 def node_fills(graph: CircuitGraph) -> dict[Component, str]:

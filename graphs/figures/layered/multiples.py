@@ -218,28 +218,33 @@ class Multiples:
 
     def _lines(self, index: int) -> list[LineLook | None]:
         """The look of every line that a circuit has, by its own scores."""
-        own = [line.counts[index] > 0 for line in self.scene.lines]
-        alone = [line._replace(scores=line.scores[index : index + 1]) for line in self.scene.lines]
-        looks = iter(
-            line_looks(
-                replace(self.scene, lines=tuple(line for line, is_own in zip(alone, own, strict=True) if is_own))
-            )
-        )
-        return [next(looks) if is_own else None for is_own in own]
+        looks = iter(line_looks(_side(self.scene, index)))
+        return [next(looks) if line.counts[index] > 0 else None for line in self.scene.lines]
+
+
+def _side(scene: Scene, index: int) -> Scene:
+    """The lines that one circuit has, with its own scores."""
+    own = (line for line in scene.lines if line.counts[index] > 0)
+    return replace(scene, lines=tuple(line._replace(scores=line.scores[index : index + 1]) for line in own))
 
 
 def _words(
     graphs: Sequence[CircuitGraph], labels: Sequence[str], scene: Scene, settings: DrawingSettings, n: int | None
 ) -> Words:
     size = settings.size
-    looks = line_looks(scene)
+    sides = range(len(graphs))
+    looks = [look for side in sides for look in line_looks(_side(scene, side))]
+    own = [{node.name for node in graph.nodes} for graph in graphs]
+    is_absent = any(
+        names.isdisjoint(map(str, box.parts)) for names in own for box in scene.boxes.values() if not box.is_bar
+    )
     legend = [
         *([Entry("wider: larger |score| in its circuit", None, size)] if scene.ranked_by == "score" else []),
         *sign_entries(looks, size),
         *port_entries(scene, size),
         *serving_entries(scene, size),
         *role_entries(scene, size),
-        Entry("not in this circuit", _ABSENT, size),
+        *([Entry("not in this circuit", _ABSENT, size)] if is_absent else []),
     ]
     some = (
         [] if n is None else [f"Shown: at most {_chosen(settings, n)} of each circuit, and what others have of these."]

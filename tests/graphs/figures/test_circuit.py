@@ -113,7 +113,16 @@ def test_a_comparison_prints_the_overlap_and_both_circuits(edge_scores_of):
     assert "greater-than: 3 of 29 edges, weakest 1, faithfulness not measured" in drawn
     # one head of two in the layer on each side: shared by chance in half of the draws
     assert "heads: 1 shared of 1 (IoU 1.00; by chance 0.50, too few to tell)" in drawn
-    assert {"shared", "only in ioi", "only in greater-than"} <= set(drawn)
+    assert {"shared", "only in greater-than"} <= set(drawn)
+    assert "only in ioi" not in drawn, "nothing that is drawn has this color"
+
+
+def test_the_legend_of_node_scores_is_there_where_a_box_has_one(edge_scores_of, node_scores_of):
+    scores = edge_scores_of({"input->a0.h1<v>": 1.0, "a0.h1->logits": 0.5, "input->logits": 4.0})
+    graph = CircuitGraph.from_scores(scores, TopEdges(3), node_scores=node_scores_of({"a0.h1": 0.25}))
+    whole, part = (" ".join(texts(drawing_bytes(graph, "svg", DrawingSettings(top=top)))) for top in (3, 1))
+    assert "node score: by how much" in whole
+    assert "node score: by how much" not in part
 
 
 def test_a_comparison_is_colored_by_who_has_what():

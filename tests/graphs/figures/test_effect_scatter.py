@@ -32,6 +32,11 @@ def test_dots_stand_where_their_effects_are_and_roles_have_colors():
     assert (x1 - origin[0]) == pytest.approx(9 * (y1 - origin[1]))
 
 
+def test_the_legend_names_dots_without_a_role_where_there_are_some():
+    (axes,) = draw_scatter(EffectScatter(DOTS[:2], "total", "direct", "t", "s")).axes
+    assert "no role" not in {text.get_text() for text in axes.texts}
+
+
 def test_a_figure_of_other_parts_says_what_its_dots_are():
     shown = EffectScatter(DOTS, "total", "direct", "t", "s", each="a head or MLP", without="head")
     (axes,) = draw_scatter(shown).axes

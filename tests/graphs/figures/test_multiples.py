@@ -63,6 +63,24 @@ def test_a_component_stands_in_the_same_place_of_every_drawing():
     assert len(texts["m0"]) == len(texts["a3.h1"]) == 1
 
 
+def test_the_legend_explains_what_any_of_the_drawings_has(edge_scores_of):
+    """A sign that only the second circuit has; and what is in all circuits is absent from none."""
+    one, other, more = (
+        CircuitGraph.from_scores(edge_scores_of({"input->a0.h0<v>": 2.0, **scores}), Greedy(9))
+        for scores in (
+            {"a0.h0->logits": 1.0},
+            {"a0.h0->logits": -1.0},
+            {"a0.h0->logits": 1.0, "input->a1.h1<v>": 1.0, "a1.h1->logits": 1.0},
+        )
+    )
+    both = words(multiples_bytes([one, other], ["one", "other"], "svg", DrawingSettings()))
+    assert "positive: supports" in both
+    assert "negative: works against" in both
+    assert "not in this circuit" not in both
+    assert "negative: works against" not in words(multiples_bytes([one, one], ["one", "two"], "svg", DrawingSettings()))
+    assert "not in this circuit" in words(multiples_bytes([one, more], ["one", "more"], "svg", DrawingSettings()))
+
+
 def test_every_drawing_says_how_much_of_its_circuit_it_has(random_edge_scores):
     graphs, names = circuits_of(random_edge_scores, SQUARE, (30, 50))
     drawn = words(multiples_bytes(graphs, names, "svg", DrawingSettings(top=10)))

@@ -30,6 +30,16 @@ def test_a_dot_is_a_prompt_and_equal_effects_are_a_heap():
     assert alone[0] - heap[0][0] == pytest.approx(heap[0][0] - opposing[0], abs=0.11)  # by the width of two dots
 
 
+def test_the_text_names_the_colors_of_the_dots_that_are_there():
+    def said(*effects: float) -> str:
+        return " ".join(text.get_text() for text in draw_prompt_effects(rows(effects)).axes[0].texts)
+
+    assert "A dot is a prompt, orange where the part supports the behavior. Black:" in said(1.0, 2.0)
+    assert "A dot is a prompt, blue where it works against it. Black:" in said(-1.0, -2.0)
+    both = said(1.0, -2.0)
+    assert "orange where the part supports the behavior, blue where it works against it. Black:" in both
+
+
 @pytest.mark.parametrize("alike", [6, 18, 32])
 def test_of_few_prompts_each_has_a_dot_and_heaps_make_their_rows_higher(alike: int):
     shown = rows([1.0] * alike + [2.0], [0.5, 2.0])

@@ -22,6 +22,16 @@ def test_heads_are_marked_by_who_else_found_them():
     assert edges == [shared, alone, shared, elsewhere, elsewhere, alone]
 
 
+def test_the_caption_explains_the_marks_that_are_there():
+    alone = StageColumns(("movers",), {"ioi": {"movers": ["a3.h0"]}}, "reference")
+    of_both, of_one = (" ".join(t.get_text() for t in draw_stage_columns(one).axes[0].texts) for one in (SHOWN, alone))
+    assert "Filled:" in of_both
+    assert "Framed in orange:" in of_both
+    assert "strongest first." in of_one
+    assert "Filled:" not in of_one
+    assert "Framed in orange:" not in of_one
+
+
 def test_a_stage_without_heads_is_told_from_one_that_was_not_searched():
     texts = [text.get_text() for text in draw_stage_columns(SHOWN).axes[0].texts]
     assert (texts.count("none found"), texts.count("not searched")) == (1, 1)

@@ -144,6 +144,21 @@ def test_numbers_of_the_prompts_that_judge_say_so():
     ]
 
 
+def test_wordings_held_out_and_prompts_that_judge_are_two_facts_in_words():
+    facts = {"settings": {"held_out": False}, "circuits": [{"prompts": {"judging": 16, "is_held_out": True}}]}
+    assert list(about_lines(facts)) == [
+        ("settings, wordings", "the usual ones"),
+        ("circuits 1, prompts, judging", 16),
+        ("circuits 1, prompts, judged by", "prompts that did not choose it"),
+    ]
+    assert list(about_lines({"held_out": True, "judging": 0, "is_held_out": False})) == [
+        ("wordings", "those that the task holds out"),
+        ("judging", 0),
+        ("judged by", "no prompts"),
+    ]
+    assert list(about_lines({"judging": 8, "is_held_out": False}))[1] == ("judged by", "the prompts that chose it")
+
+
 def test_an_excel_file_is_not_unpacked_beyond_what_its_properties_take(tmp_path):
     with (
         zipfile.ZipFile(tmp_path / "big.xlsx", "w", zipfile.ZIP_DEFLATED) as book,

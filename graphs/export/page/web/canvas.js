@@ -1,7 +1,7 @@
 // The drawing: boxes by layer at the places that Python gave them, lines between them; pan, zoom, and selection.
-import { isAgainst, boxLook, lineColor, palette, signColor } from "./looks.js";
-import { merged, summed } from "./groups.js";
-import { mixed, signed } from "./dom.js";
+import { boxLook, lineLook, palette, summed } from "./looks.js";
+import { merged } from "./groups.js";
+import { signed } from "./dom.js";
 import { BESIDE, HEIGHT, routes } from "./routes.js";
 
 const INSETS = { q: -0.28, k: 0, v: 0.28 }; // where lines into a head arrive, in widths of its box
@@ -11,7 +11,8 @@ export class Canvas {
     this.data = data;
     this.container = container;
     this.select = select;
-    this.lines = [];
+    this.lines = []; // drawn, as `merged` makes them
+    this.boxes = []; // numbers of the nodes drawn as themselves, without the bars of input and logits
     this.cy = globalThis.cytoscape({
       container,
       elements: this.#boxes(),
@@ -63,6 +64,7 @@ export class Canvas {
     const used = new Set(shown.flatMap((edge) => [data.edges.source[edge], data.edges.target[edge]]));
     this.lines = lines;
     this.used = used;
+    this.boxes = [...used].filter((node) => typeof boxOf(node) === "number" && !data.nodes[node].is_bar);
     const layers = new Set([...used].map((node) => data.nodes[node].layer));
     cy.batch(() => {
       cy.nodes(".group").remove();
@@ -106,7 +108,7 @@ export class Canvas {
 
   #line(id, line, bends, colors) {
     const { data } = this;
-    const look = line.isPlain ? plainLook(data, line.edges[0], colors) : mergedLook(data, line, colors);
+    const look = lineLook(data, line, colors);
     return {
       group: "edges",
       data: {
@@ -128,7 +130,7 @@ export class Canvas {
     cy.batch(() => {
       data.nodes.forEach((_, at) => cy.getElementById(`n${at}`).data(boxLook(data, at, colors)));
       for (const line of this.lines) {
-        const look = line.isPlain ? plainLook(data, line.edges[0], colors) : mergedLook(data, line, colors);
+        const look = lineLook(data, line, colors);
         cy.getElementById(idOf(line)).data(look);
       }
     });
@@ -237,19 +239,6 @@ function groupBox(data, group, at, members, others) {
   };
 }
 
-function plainLook(data, edge, colors) {
-  const strength = data.edges.strength[edge];
-  const dash = isAgainst(data, edge) ? "dashed" : "solid";
-  return { color: mixed(lineColor(data, edge, colors), 0.4 + 0.6 * strength, colors.paper), width: 0.7 + 3 * strength, dash, z: strength };
-}
-
-function mergedLook(data, line, colors) {
-  const strength = Math.max(...line.edges.map((edge) => data.edges.strength[edge]));
-  const score = data.circuits.length === 1 ? summed(data, line, 0) : null;
-  const own = data.circuits.length === 1 ? signColor(score, colors) : colors.gray;
-  return { color: mixed(own, 0.4 + 0.6 * strength, colors.paper), width: 0.7 + 3 * strength, dash: (score ?? 0) < 0 ? "dashed" : "solid", z: strength };
-}
-
 // The points of a line as cytoscape takes them: its ends from the middles of their boxes, and of every bend how far it
 // is along the straight line between them, and how far to its side.
 function bend(points, source, target) {
@@ -277,7 +266,7 @@ function tipOfNode(data, at) {
 
 function tipOfLine(data, line) {
   const name = line.isPlain ? data.names[line.edges[0]] : `${line.edges.length} edges`;
-  return `${name}: ${data.circuits.map((_, at) => signed(summed(data, line, at))).join(", ")}`;
+  return `${name}: ${data.circuits.map((_, at) => signed(summed(data, line.edges, at))).join(", ")}`;
 }
 
 function styleSheet(colors) {

@@ -1,4 +1,4 @@
-// The filters, the view, what the colors mean, and the command that draws the same.
+// The filters, the view, and the command that draws the same.
 import { byId, element } from "./dom.js";
 import { drawingCommand } from "./filter.js";
 import { rolesOf } from "./looks.js";
@@ -120,16 +120,6 @@ export function buildTools(page) {
     button("Load annotations", "Load annotations: groups and notes, from a file", () => byId("annotations-file").click()),
     element("input", { type: "file", id: "annotations-file", accept: ".json,application/json", "aria-label": "File of annotations", onchange: (event) => page.load(event.target) }),
   );
-}
-
-export function buildLegend(page) {
-  const { data } = page;
-  const key = (name, words) => element("span", { class: "key" }, element("span", { class: `swatch ${name}`, "aria-hidden": "true" }), words);
-  const entries = data.circuits.length > 1
-    ? [...data.circuits.map(({ label }, at) => [`circuit-${at % 6}`, `only ${label}`]), ["shared", data.circuits.length > 2 ? "in all" : "in both"], ...(data.circuits.length > 2 ? [["gray", "in some"]] : [["flipped", "in both, sign flipped"]])]
-    : [["supports", "supports the behavior"], ["opposes dashed", "works against it"]];
-  const roles = data.circuits.length > 1 ? [] : rolesOf(data).map((role, at) => [`frame role-${at % 8}`, role]);
-  byId("legend").replaceChildren(...[...entries, ...roles].map(([name, words]) => key(name, words)), element("span", { class: "key" }, "wider: larger |score|"));
 }
 
 export function writeCommand(page) {

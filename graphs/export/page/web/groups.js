@@ -19,12 +19,6 @@ export function merged(data, shown, groups) {
   return { lines: [...lines.values()], boxOf };
 }
 
-// Summed over the edges of a line, in one circuit; null where none was measured.
-export function summed(data, line, circuit) {
-  const scores = line.edges.map((edge) => data.edges.circuits[circuit].score[edge]).filter((score) => score !== null);
-  return scores.length ? scores.reduce((total, score) => total + score, 0) : null;
-}
-
 const FORMAT = { format: "circuit-workbench-annotations", version: 1 };
 const LONGEST = 2000;
 

@@ -1,5 +1,5 @@
 // Colors of boxes and lines, by the rules of the figures, in the colors of the page as it is now: light or dark.
-import { edgeMembership, isFlipped, nodeMembership } from "./data.js";
+import { isFlipped, membership, nodeMembership } from "./data.js";
 import { color, mixed } from "./dom.js";
 
 export function palette(data) {
@@ -14,28 +14,38 @@ export function rolesOf(data) {
   return [...new Set(data.nodes.map((node) => node.role).filter((role) => role !== null))];
 }
 
-export function lineColor(data, edge, colors) {
+// What a line's color says: "supports", "opposes", or "unsigned" (0, or not measured) in one circuit; of several,
+// "flipped", or which of them have one of its edges, as `membership` has it.
+export function lineKind(data, { edges }) {
   if (data.circuits.length > 1) {
-    if (isFlipped(data, edge)) return colors.flipped;
-    return memberColor(edgeMembership(data, edge), colors);
+    if (edges.length === 1 && isFlipped(data, edges[0])) return "flipped";
+    return membership(data.circuits.map((_, at) => edges.some((edge) => data.edges.circuits[at].has[edge])));
   }
-  return signColor(data.edges.circuits[0].score[edge], colors);
+  const score = summed(data, edges, 0);
+  return score ? (score > 0 ? "supports" : "opposes") : "unsigned";
 }
 
-export function signColor(score, colors) {
-  if (!score) return colors.gray;
-  return score > 0 ? colors.supports : colors.opposes;
+// Summed over edges, in one circuit; null where none was measured.
+export function summed(data, edges, circuit) {
+  const scores = edges.map((edge) => data.edges.circuits[circuit].score[edge]).filter((score) => score !== null);
+  return scores.length ? scores.reduce((total, score) => total + score, 0) : null;
+}
+
+// Dashed where a line works against the behavior, in every circuit that has it.
+export function isAgainst(data, { edges }) {
+  const scores = data.circuits.map((_, at) => summed(data, edges, at)).filter((score) => score !== null);
+  return scores.length > 0 && scores.every((score) => score < 0);
+}
+
+export function lineLook(data, line, colors) {
+  const kind = lineKind(data, line), strength = Math.max(...line.edges.map((edge) => data.edges.strength[edge]));
+  const own = kind === "unsigned" ? colors.gray : colors[kind] ?? memberColor(kind, colors);
+  return { color: mixed(own, 0.4 + 0.6 * strength, colors.paper), width: 0.7 + 3 * strength, dash: isAgainst(data, line) ? "dashed" : "solid", z: strength };
 }
 
 export function memberColor(member, colors) {
   if (member === "shared") return colors.shared;
   return member === "some" ? colors.gray : colors.circuits[member];
-}
-
-// Dashed where a line works against the behavior, in every circuit that has it.
-export function isAgainst(data, edge) {
-  const scores = data.edges.circuits.map((circuit) => circuit.score[edge]).filter((score) => score !== null);
-  return scores.length > 0 && scores.every((score) => score < 0);
 }
 
 export function boxLook(data, at, colors) {

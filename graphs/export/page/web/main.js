@@ -1,11 +1,12 @@
 // The page: what is shown, what is selected, what was annotated; every change writes the parts that depend on it.
 import { Canvas } from "./canvas.js";
-import { ANNOTATIONS_FILE, buildFilters, buildLegend, buildTools, writeCommand, writeFilters } from "./controls.js";
+import { ANNOTATIONS_FILE, buildFilters, buildTools, writeCommand, writeFilters } from "./controls.js";
 import { edgeMembership, effectsOf, read } from "./data.js";
 import { showDetails } from "./details.js";
 import { byId, element } from "./dom.js";
 import { shownEdges } from "./filter.js";
 import { asFile, fromFile } from "./groups.js";
+import { writeLegend } from "./legend.js";
 import { buildLists, mark, writeLists } from "./lists.js";
 import { liveLine } from "./measured.js";
 import { writeAbout, writePrompts, writeShared, writeSizes, writeTrace } from "./sections.js";
@@ -28,7 +29,6 @@ class Page {
     this.canvas = new Canvas(byId("canvas"), data, { select: (selection) => this.select(selection), tip: showTip });
     buildFilters(this);
     buildTools(this);
-    buildLegend(this);
     buildLists(this);
     writePrompts(this);
     writeShared(this);
@@ -60,6 +60,7 @@ class Page {
     this.state.listed = { node: 200, edge: 200 };
     this.canvas.show(this.shown, this.state.annotations.groups);
     this.canvas.mark(this.state.selection);
+    writeLegend(this);
     writeFilters(this);
     byId("live").textContent = liveLine(this.data, this.shown);
     writeLists(this);

@@ -326,3 +326,41 @@ def test_dark_screens_get_dark_paper_and_boxes_follow(opened, graph, extras):
     assert page.page.evaluate(paper) == "rgb(21, 23, 26)"
     # The canvas is told with the next frame.
     page.page.wait_for_function(f"before => {fill} !== before", arg=light[1])
+
+
+def legend(page: Any) -> list[str]:
+    return page.page.locator("#legend .key").all_text_contents()
+
+
+def test_the_legend_shows_what_is_drawn(opened, graph, scores, extras):
+    page = opened(graph, extras)
+    both = legend(page)
+    roles = [entry for entry in both if entry in ("name mover", "induction")]
+    assert both == ["supports the behavior", "works against it", *roles, "wider: larger |score|"]
+    assert len(roles) == 2
+    names = page.page.evaluate("circuitPage.data.names")
+    score = {edge.name: edge.score for edge in graph.edges}
+    strongest = max(names, key=lambda name: abs(score[name]))
+    page.page.fill("#top", "1")
+    (sign,) = {"supports the behavior" if score[strongest] > 0 else "works against it"}
+    assert legend(page)[0] == sign
+    assert len({"supports the behavior", "works against it"} & set(legend(page))) == 1
+    heads = [node.name for node in graph.nodes if node.component.is_head]
+    page.page.fill("#top", "")
+    page.page.evaluate("(nodes) => circuitPage.annotate((all) => { all.groups = [{name: 'all heads', nodes}] })", heads)
+    assert not set(legend(page)) & {"name mover", "induction"}, "no box has the frame of a role"
+
+
+def test_the_legend_of_a_comparison_shows_what_is_drawn(opened, graph, scores):
+    smaller = CircuitGraph.from_scores(scores, Greedy(40))
+    page = opened(compare(smaller, graph))
+    a, b = page.page.evaluate("circuitPage.data.circuits.map(({label}) => label)")
+    has_own = {edge.name for edge in smaller.edges} - {edge.name for edge in graph.edges}
+    entries = legend(page)
+    assert (f"only {a}" in entries) == bool(has_own)
+    assert f"only {b}" in entries
+    assert "in both" in entries
+    assert "in both, sign flipped" not in entries
+    assert "works against the behavior" in entries
+    page.page.evaluate("circuitPage.filter({...circuitPage.everything(), only: 'shared'})")
+    assert f"only {b}" not in legend(page)
