@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from circuits.files import read_bytes, write_atomically
+from circuits.phases import phase
 from pipelines.engine.execute import Counts, Interrupted, Work, compute_missing
 from pipelines.engine.execution import DEFAULT_STORE, Execution
 from pipelines.engine.job import Job
@@ -200,19 +201,22 @@ def _run(
 ) -> AnyReport:
     began, before = time.monotonic(), Counts(0, 0, 0)
     try:
-        plan = command.plan(settings, execution)
+        plan = _planned(command, settings, execution)
     except ResultsNeeded as needed:
         before = _compute(needed.work, execution, resume, shown)
-        plan = command.plan(settings, execution)
+        plan = _planned(command, settings, execution)
     on_planned()
     if isinstance(folder := getattr(settings, "folder", None), Path):
         require_place_for_report(folder)
     _require_writable_unless_done(plan)
     try:
         counts = _compute(plan.work, execution, resume, shown, plan=plan)
-        report = _with_number_of_prompts(command.report(plan), settings)
-        files = _files(command, settings, execution, plan, report)
-        _write(report.folder, files)
+        with phase("making the report of what was computed"):
+            report = _with_number_of_prompts(command.report(plan), settings)
+        with phase("drawing figures and making the files of the report"):
+            files = _files(command, settings, execution, plan, report)
+        with phase(f"writing {len(files)} files in {report.folder}"):
+            _write(report.folder, files)
     except KeyboardInterrupt:
         # Before its check has passed there is no folder. Where none can be made, there is none to list.
         with contextlib.suppress(OSError, ValueError):
@@ -230,6 +234,11 @@ def _run(
         n_by_others=before.n_by_others + counts.n_by_others,
         seconds=time.monotonic() - began,
     )
+
+
+def _planned(command: Command[AnySettings, AnyPlan, Any], settings: AnySettings, execution: Execution) -> AnyPlan:
+    with phase("planning what is to be computed"):
+        return command.plan(settings, execution)
 
 
 def _with_number_of_prompts(report: AnyReport, settings: CommandSettings) -> AnyReport:

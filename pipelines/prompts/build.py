@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from circuits.model.load import Model, load_model
+from circuits.phases import phase
 from pipelines.runs.prompt_sources import prompt_source
 from pipelines.runs.settings import IMAGE_PATHS, PromptSettings
 from pipelines.runs.stages import Built, prompts_with_model
@@ -22,4 +23,5 @@ def built(config: PromptSettings, load: Callable[[str], Model] = load_model) -> 
     at |= {} if config.prompt_file is None else {"path": str(config.prompt_file)}
     paths: dict[str, Path | None] = {name: getattr(config, name) for name in IMAGE_PATHS}
     at |= {f"{name}_at": str(path) for name, path in paths.items() if path is not None}
-    return prompts_with_model(source | at, lambda: load(config.model))
+    with phase(f"making the prompts of {config.task} for {config.model}"):
+        return prompts_with_model(source | at, lambda: load(config.model))
