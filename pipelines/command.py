@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from circuits.files import read_bytes, write_atomically
+from circuits.phases import phase
 from circuits.visible_text import visible
 from pipelines.engine.execute import Counts, Interrupted, Work, compute_missing
 from pipelines.engine.execution import DEFAULT_STORE, Execution
@@ -205,11 +206,11 @@ def _run(
 ) -> AnyReport:
     began, before = time.monotonic(), Counts(0, 0, 0)
     try:
-        plan = command.plan(settings, execution)
+        plan = _planned(command, settings, execution)
     except ResultsNeeded as needed:
         _say_before(needed.with_readers, settings, shown)
         before = _compute(needed.work, execution, resume, shown)
-        plan = command.plan(settings, execution)
+        plan = _planned(command, settings, execution)
     on_planned()
     if isinstance(folder := getattr(settings, "folder", None), Path):
         require_place_for_report(folder)
@@ -217,9 +218,12 @@ def _run(
     try:
         _say_before(plan.work, settings, shown)
         counts = _compute(plan.work, execution, resume, shown, plan=plan)
-        report = _with_number_of_prompts(command.report(plan), settings)
-        files = _files(command, settings, execution, plan, report)
-        _write(report.folder, files)
+        with phase("making the report of what was computed"):
+            report = _with_number_of_prompts(command.report(plan), settings)
+        with phase("drawing figures and making the files of the report"):
+            files = _files(command, settings, execution, plan, report)
+        with phase(f"writing {len(files)} files in {report.folder}"):
+            _write(report.folder, files)
     except KeyboardInterrupt:
         # Before its check has passed there is no folder. Where none can be made, there is none to list.
         with contextlib.suppress(OSError, ValueError):
@@ -240,10 +244,17 @@ def _run(
     )
 
 
+def _planned(command: Command[AnySettings, AnyPlan, Any], settings: AnySettings, execution: Execution) -> AnyPlan:
+    with phase("planning what is to be computed"):
+        return command.plan(settings, execution)
+
+
 def _say_before(work: Sequence[Work], settings: CommandSettings, shown: _Shown) -> None:
     """Say once what is to know of the prompts, before a model is loaded. ValueError where what is asked for refuses
     them."""
-    for owner, text in before_weights(work, settings):
+    with phase("reading the prompts as tokens"):
+        said = before_weights(work, settings)
+    for owner, text in said:
         if shown.progress and text not in shown.told:
             sys.stderr.write(f"{short_owner(owner)}: warning: {visible(text)}\n")
             shown.told.add(text)

@@ -108,7 +108,7 @@ OF_PIPELINES: dict[str, set[str]] = {
     },
     "pipelines/evaluate": {*_SHARED, "pipelines/costs", "pipelines/discover", "pipelines/trace"},
     "pipelines/tasks": _SHARED,
-    "pipelines/prompts": {"pipelines/reporting", "pipelines/runs"},
+    "pipelines/prompts": {"pipelines/reporting", "pipelines/runs", "pipelines/engine"},
     "pipelines/orders": _SHARED,
     "pipelines/profile": _SHARED,
     "pipelines/roles": {*_SHARED, "pipelines/discover", "pipelines/profile"},

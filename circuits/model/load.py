@@ -35,6 +35,7 @@ from circuits.model.reasons import refused_as
 from circuits.model.seen_weights import SeenWeights
 from circuits.model.sources import ModelSource, find_model, source_fingerprint
 from circuits.model.weights_size import require_fits
+from circuits.phases import phase
 
 if TYPE_CHECKING:
     from transformer_lens.model_bridge import TransformerBridge
@@ -291,7 +292,8 @@ def _load(source: ModelSource, spec: str, device: str, dtype: str, made: Callabl
     require_fits(source, dtype, device)
     load = {"native": load_native, "gguf": load_gguf, "huggingface": load_huggingface}[source.format]
     # Parts are built with random weights before they get their own: who loads a model keeps their random numbers.
-    with refused_as(f"model {source.name!r} cannot be opened"), fork_rng(devices=[]):
+    opening = refused_as(f"model {source.name!r} cannot be opened")
+    with phase(f"loading the model {source.name}"), opening, fork_rng(devices=[]):
         model = made(source, load(source, device, DTYPES[dtype]), dtype=dtype, device=device)
     return replace(model, spec=spec, seen=SeenWeights(model.original, model.bridge))
 

@@ -23,6 +23,7 @@ from circuits.model.adapters import ADAPTER_CONFIG, adapter_kind, has_adapter
 from circuits.model.fetchable import FETCHABLE, read_provenance, require_fetched
 from circuits.model.file_hash import content_hash
 from circuits.model.gguf_header import read_header, require_gguf
+from circuits.phases import phase
 from circuits.strict_json import kind_of, parse_strictly
 
 NATIVE_ARCHITECTURE = "TransformerLensNative"
@@ -186,7 +187,8 @@ def _from_hub(spec: str) -> Path:
     disable_progress_bars()
     logging.set_verbosity_error()
     try:
-        return Path(snapshot_download(spec, allow_patterns=_HUB_FILES))
+        with phase(f"looking for {spec} on the hub, and downloading what is not here"):
+            return Path(snapshot_download(spec, allow_patterns=_HUB_FILES))
     except HFValidationError:
         raise ValueError(
             f"{unknown(spec, (*BUNDLED, *FETCHABLE), 'model')} It is no folder either, and cannot be a Hugging Face id."
@@ -230,13 +232,15 @@ def model_fingerprint(spec: str) -> str:
 def source_fingerprint(source: ModelSource) -> str:
     """Hash of configuration, weights, image preprocessing and adapter, whatever the folder is called."""
     if source.file is not None:  # it holds everything, the tokenizer too
-        return content_hash(source.file)[:16]
+        with phase(f"hashing the weights of {source.name}"):
+            return content_hash(source.file)[:16]
     digest = hashlib.sha256(json.dumps(source.config, sort_keys=True).encode())
     for name in _FURTHER_FILES:
         if (path := source.folder / name).is_file():
             digest.update(f"{name}\n".encode() + read_bytes(path))
-    for file in source.weight_files:
-        digest.update(content_hash(file).encode())
+    with phase(f"hashing the weights of {source.name}"):
+        for file in source.weight_files:
+            digest.update(content_hash(file).encode())
     return digest.hexdigest()[:16]
 
 

@@ -12,6 +12,7 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from circuits.phases import phase
 from circuits.registry import OWN, PREFIX, installed
 from circuits.visible_text import visible
 from pipelines.runs.settings import CommandSettings
@@ -109,7 +110,8 @@ def _itself(command: Command[Any, Any, Any]) -> Command[Any, Any, Any]:
 
 def run(name: str, offer: Offer, values: Mapping[str, Any], output: Output) -> None:
     """Run the command of this name with the settings that were given, and print what it reports."""
-    from pipelines.cli.output import print_json, say_first
+    from pipelines.cli.output import print_json
+    from pipelines.cli.phases import say_first
     from pipelines.cli.sections import typed_command
     from pipelines.engine.execution import DEFAULT_STORE
 
@@ -117,13 +119,14 @@ def run(name: str, offer: Offer, values: Mapping[str, Any], output: Output) -> N
     if not output.quiet:
         say_first(name, f"looking up what is stored in {values.get('out', DEFAULT_STORE)}")
 
-    from pipelines.command import resume_line, run_command
-    from pipelines.reporting.tables import print_line
-    from pipelines.runs.about_file import facts_beside
-    from pipelines.runs.settings_file import settings_from
+    with phase(f"importing what {name} takes"):
+        from pipelines.command import resume_line, run_command
+        from pipelines.reporting.tables import print_line
+        from pipelines.runs.about_file import facts_beside
+        from pipelines.runs.settings_file import settings_from
 
+        command = offer.load()
     settings, execution = settings_from(values, offer.settings)
-    command = offer.load()
     report = run_command(
         command,
         settings,

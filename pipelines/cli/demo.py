@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.cli.output import say_first
+from pipelines.cli.phases import say_first
 from pipelines.reporting.tables import brackets, with_interval
 
 if TYPE_CHECKING:

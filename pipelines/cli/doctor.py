@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from circuits.phases import phase
 from circuits.versions import versions
 
 # package -> what it is for; a missing one is not an error
@@ -39,7 +40,8 @@ def examine() -> list[dict[str, str]]:
 
 def _examined(name: str, check: Callable[[], str]) -> dict[str, str]:
     try:
-        return {"check": name, "state": "fine", "found": check()}
+        with phase(f"checking {name}"):
+            return {"check": name, "state": "fine", "found": check()}
     except Exception as error:  # whatever is broken, the other checks still have to run
         return {"check": name, "state": "fails", "found": f"{type(error).__name__}: {error}"}
 

@@ -12,21 +12,27 @@ from typing import Any
 import typer
 
 from circuits.visible_text import readable, visible
+from pipelines.cli.phases import phases_said
 from pipelines.cli.signals import code_of_interrupt, raise_on_interrupt
 
 BAD_INPUT = 2
 FAILED = 1
 
 
-def reports_errors(command: Callable[..., None]) -> Callable[..., None]:
-    """The command, reporting bad input and Ctrl-C as one line on stderr and an exit code instead of a traceback."""
+def reports_errors(command: Callable[..., None], *, name: str | None = None) -> Callable[..., None]:
+    """The command, reporting bad input and Ctrl-C as one line on stderr and an exit code instead of a traceback; what
+    takes long in it is said on stderr as well.
+
+    name  what is typed after `circuits`, where the function is not called so
+    """
 
     @functools.wraps(command)
     def run(*args: Any, **options: Any) -> None:
         try:
             raise_on_interrupt()
-            command(*args, **options)
-            sys.stdout.flush()
+            with phases_said(name or command.__name__, is_quiet=options.get("quiet") is True):
+                command(*args, **options)
+                sys.stdout.flush()
         except ValueError as error:
             _leave(f"error: {_with_notes(error)}", BAD_INPUT)
         except BrokenPipeError:

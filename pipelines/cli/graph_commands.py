@@ -8,11 +8,13 @@ from typing import Annotated
 
 import typer
 
+from circuits.phases import phase, told_elsewhere
 from circuits.visible_text import visible
 from pipelines.cli.errors import reports_errors
 from pipelines.cli.one_run import OneRunCommand
 from pipelines.cli.options import Json, Quiet, Runs, file_or_stdout, path_named
-from pipelines.cli.output import print_json, say_reading
+from pipelines.cli.output import print_json
+from pipelines.cli.phases import say_reading
 from pipelines.cli.plain_command import PlainCommand
 from pipelines.runs.shell_text import shell_line
 
@@ -148,10 +150,11 @@ def export(
         require_place_for_file(path)
     if beside and readings:
         raise ValueError("--with is read beside one run, and --beside names others: leave out one of them.")
-    if beside:
-        made = export_beside([run, *beside], to, out=runs, drawing=drawing)
-    else:
-        made = exported(run, to, out=runs, drawing=drawing, readings=readings or ())
+    with phase(f"making the {to} of {', '.join((run, *(beside or ())))}"):
+        if beside:
+            made = export_beside([run, *beside], to, out=runs, drawing=drawing)
+        else:
+            made = exported(run, to, out=runs, drawing=drawing, readings=readings or ())
     # The caption of a drawing has these too.
     for note in made.notes if beside or not with_caption else ():
         typer.echo(visible(note), err=True)
@@ -174,7 +177,8 @@ def show(
     """What a file says of itself: model, task, prompts, method, settings, faithfulness, and the command behind it."""
     from pipelines.cli.exported import facts_of, print_facts
 
-    facts = facts_of(file)
+    with phase(f"reading {file}"):
+        facts = facts_of(file)
     print_json(facts) if as_json else print_facts(facts)
 
 
@@ -189,9 +193,13 @@ def rerun(
     from pipelines.cli.exported import commands_of
 
     every_command = context.find_root().command
-    for arguments in commands_of(file, runs):
+    with phase(f"reading {file}, and looking for what its commands read"):
+        commands_kept = commands_of(file, runs)
+    for arguments in commands_kept:
         typer.echo(f"circuits {shell_line(arguments)}", err=True)
-        if code := every_command(arguments, standalone_mode=False):
+        with told_elsewhere():
+            code = every_command(arguments, standalone_mode=False)
+        if code:
             raise typer.Exit(code)
 
 
@@ -231,5 +239,7 @@ def draw(
         raise ValueError(f"{path} has no ending that says what is written: call it .pdf, .svg, .png or .eps.")
     require_place_for_file(path)
     asked = None if size is None else size_from(size, font=font)
-    write_atomically(path, drawn(kind, *subjects, to=path.suffix.removeprefix("."), size=asked, out=runs))
+    with phase(f"drawing {kind} of {', '.join(subjects)}"):
+        data = drawn(kind, *subjects, to=path.suffix.removeprefix("."), size=asked, out=runs)
+    write_atomically(path, data)
     sys.stdout.write(f"{visible(str(path))}\n")

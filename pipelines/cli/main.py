@@ -90,7 +90,7 @@ def _add_commands() -> None:
         is_tasks = name == "tasks"
         command = with_options(functools.partial(_tasks if is_tasks else run, name, offer), offer.settings)
         kind = TasksCommand if is_tasks else OneRunCommand
-        (groups[group] if is_grouped else app).command(own, cls=kind)(reports_errors(command))
+        (groups[group] if is_grouped else app).command(own, cls=kind)(reports_errors(command, name=name))
 
 
 def _tasks(name: str, offer: Offer, values: Mapping[str, Any], output: Output) -> None:

@@ -12,6 +12,7 @@ import typer
 from pipelines.cli.errors import FAILED, reports_errors
 from pipelines.cli.options import Json, path_named
 from pipelines.cli.output import print_json
+from pipelines.cli.phases import say_first
 from pipelines.cli.plain_command import PlainCommand
 
 commands = typer.Typer()
@@ -81,6 +82,7 @@ def doctor(
 ) -> None:
     """Check versions, device, bundled models and optional packages, or whether a plan fits. Exit code 1 if not."""
     if plan is not None:
+        say_first("doctor", f"what the settings in {plan} would take")
         from pipelines.cli.plan import forecast_from, print_forecast
         from pipelines.forecast.forecast import as_dict
 
@@ -91,6 +93,7 @@ def doctor(
         return
     if command is not None:
         raise ValueError("--command says whose settings --plan reads: give --plan FILE as well.")
+    say_first("doctor", "looking at versions, the device, the models that come along, and packages")
     from pipelines.cli.doctor import examine
     from pipelines.reporting.tables import print_rows
 

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from circuits.lookup import lookup
-from circuits.visible_text import visible
 
 if TYPE_CHECKING:
     from pipelines.reporting.paper import PaperTable
@@ -75,14 +74,3 @@ class Output(NamedTuple):
 def print_json(value: Any) -> None:
     """One JSON object."""
     sys.stdout.write(json.dumps(value, indent=2, allow_nan=False) + "\n")
-
-
-def say_reading(command: str, *subjects: str) -> None:
-    """What a command that shows what is stored begins with, on stderr at once."""
-    say_first(command, f"reading {', '.join(subjects)}")
-
-
-def say_first(command: str, text: str) -> None:
-    """What a command does, on stderr at once: what follows imports much, reads the store and loads a model."""
-    sys.stderr.write(f"{command}: {visible(text)}\n")
-    sys.stderr.flush()

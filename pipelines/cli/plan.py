@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from circuits.data.prompts import PromptSet
 from circuits.lookup import lookup
+from circuits.phases import phase
 from pipelines.cli.commands import offers
 from pipelines.costs.shape import Shape
 from pipelines.engine.cluster import device_of, require_gpus
@@ -40,7 +41,8 @@ def forecast_from(path: Path, command: str) -> Forecast:
     assert isinstance(settings, RunConfig)
     _require_place(execution)
     try:
-        plan = offer.load().plan(settings, execution)
+        with phase("planning what would be computed"):
+            plan = offer.load().plan(settings, execution)
     except ResultsNeeded as needed:
         raise ValueError(
             f"what {command} does with {path} depends on results that are not there yet: {needed}. Run it once: what "
@@ -84,7 +86,6 @@ def _probed(name: str, makers: list[Job], settings: RunConfig, execution: Execut
     from pipelines.forecast.probe import probe
 
     is_elsewhere = execution.scheduler is not None
-    sys.stderr.write(f"doctor: loading the model {name}, {'for its shape' if is_elsewhere else 'for a probe'}\n")
     model = load_model(name, device="cpu" if is_elsewhere else device_of(execution), dtype=settings.dtype)
     made, shape = {job.key: _prompts(job, model) for job in makers}, shape_of(model)
     lengths = {}
@@ -92,7 +93,10 @@ def _probed(name: str, makers: list[Job], settings: RunConfig, execution: Execut
         prompts = made[job.key]
         n_prompts = job.settings["n"] if _is_sampled(job) else len(prompts)
         lengths[job.key] = Lengths(n_prompts, prompts.n_positions, len(prompts.roles))
-    return _Probed(shape, None if is_elsewhere else probe(model, next(iter(made.values())), shape), lengths)
+    if is_elsewhere:
+        return _Probed(shape, None, lengths)
+    with phase(f"running a few prompts on {name}, to see how fast it is"):
+        return _Probed(shape, probe(model, next(iter(made.values())), shape), lengths)
 
 
 def _by_model(plan: Plan) -> dict[str, list[Job]]:

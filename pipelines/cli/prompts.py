@@ -10,7 +10,8 @@ import typer
 from pipelines.cli.errors import reports_errors
 from pipelines.cli.one_run import OneRunCommand
 from pipelines.cli.options import Json, path_named
-from pipelines.cli.output import print_json, say_first
+from pipelines.cli.output import print_json
+from pipelines.cli.phases import say_first
 from pipelines.cli.plain_command import PlainCommand
 from pipelines.cli.sections import GroupOfCommands
 from pipelines.runs.shell_text import shell_word

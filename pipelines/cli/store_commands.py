@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from circuits.phases import phase
 from pipelines.cli.errors import reports_errors
 from pipelines.cli.one_run import OneRunCommand
 from pipelines.cli.options import Json, Runs, path_named
@@ -64,7 +65,8 @@ def clean(
     from pipelines.cli.clean import said
     from pipelines.runs.unused import remove, unused_in
 
-    unused = unused_in(runs)
+    with phase(f"looking up which results in {runs} are of use"):
+        unused = unused_in(runs)
     if as_json:
         facts = {"results": unused.n_results, "files": len(unused.files), "bytes": unused.size_bytes}
         silent = [str(folder) for folder in unused.silent]
@@ -75,4 +77,5 @@ def clean(
         sys.stdout.write(said(unused, runs, dry_run=dry_run))
         sys.stdout.flush()
     if not dry_run:
-        remove(unused)
+        with phase(f"removing {len(unused.files):,} files"):
+            remove(unused)

@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from circuits.phases import told_elsewhere
 from pipelines.cli.export import export
 from pipelines.cli.stored import read_comparison
 from pipelines.view.handlers import Makers
@@ -33,7 +34,8 @@ def show_store(folder: Path, port: int, *, opens: bool) -> None:
 
     # What makes pages takes seconds to import: before the first is asked for, and not in its way.
     threading.Thread(target=import_module, args=("pipelines.discover.run",), daemon=True).start()
-    serve(folder, port, page_makers(), started=started)
+    with told_elsewhere():  # it waits to be asked
+        serve(folder, port, page_makers(), started=started)
 
 
 def page_makers() -> Makers:

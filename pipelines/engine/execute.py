@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from threadpoolctl import threadpool_limits
 
 from circuits.model.side_by_side import lend
+from circuits.phases import phase, told_elsewhere
 from pipelines.engine.claim import Meanwhile
 from pipelines.engine.estimate import Estimate
 from pipelines.engine.execution import Execution
@@ -206,7 +207,8 @@ def compute_missing(
     on_done  called after each job; of those kept from before, at once
     Raises `Interrupted` on Ctrl-C, and the first job's error, with a note of the job and its owner.
     """
-    todo = [part._replace(jobs=part.missing) for part in work]
+    with phase("looking up which jobs are kept from before"):
+        todo = [part._replace(jobs=part.missing) for part in work]
     n_jobs, every = sum(len(part.jobs) for part in work), [job for part in todo for job in part.jobs]
     missing, run, by_others = {job.key for job in every}, new_run(), set[str]()
     at_once, how = _at_once(execution)
@@ -216,11 +218,12 @@ def compute_missing(
     def cost(job: Job) -> Mapping[str, Any] | None:
         return stores[job.key].cost(job.key)
 
-    for job in (job for part in work for job in part.jobs):
-        if job.key not in missing:
-            estimate.reweigh(weights_after(job))
-            estimate.learn(job, _seconds(cost(job)))
-            on_done(job)
+    with phase("reading what jobs took that are kept from before"):
+        for job in (job for part in work for job in part.jobs):
+            if job.key not in missing:
+                estimate.reweigh(weights_after(job))
+                estimate.learn(job, _seconds(cost(job)))
+                on_done(job)
     owners = {job.key: part.owner for part in todo for job in part.jobs}
     progress = Progress()
     if shows_progress and every:
@@ -231,7 +234,7 @@ def compute_missing(
         progress = progress_on(sys.stderr, whole, start, in_detail=in_detail)
 
     try:
-        with progress, Heartbeat([part.store for part in todo if part.jobs]) as heartbeat:
+        with told_elsewhere(), progress, Heartbeat([part.store for part in todo if part.jobs]) as heartbeat:
             told = Told(owners, estimate, heartbeat, progress)
 
             def note(job: Job) -> None:

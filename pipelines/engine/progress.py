@@ -15,8 +15,10 @@ from pipelines.engine.estimate import Estimate
 from pipelines.engine.job import Job
 
 _LONGEST_OWNER = 60
-# Without a line for that long, one says what runs; sooner, once the time left can be told for the first time.
-_SILENT_S, _SOON_S = 15, 2
+# Without a line for that long, one says what runs.
+SILENT_S = 15
+# Sooner, once the time left can be told for the first time.
+_SOON_S = 2
 
 
 class Progress:
@@ -155,7 +157,7 @@ class Lines(Progress):
 
     def tick(self) -> None:
         is_news = not self._is_told and self._outlook.estimate.left_s is not None
-        if self._running and time.monotonic() - self._said_s >= (_SOON_S if is_news else _SILENT_S):
+        if self._running and time.monotonic() - self._said_s >= (_SOON_S if is_news else SILENT_S):
             running = [self._state(job, share) for job, share in self._running.values()]
             self._say(f"{'; '.join(running)} · after {self._spent}{self._left}")
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from circuits.model.load import Model, load_model
 from circuits.model.read_once import tokenizers_read_once
+from circuits.phases import phase
 from pipelines.runs.prompt_sources import prompt_source
 from pipelines.runs.settings import IMAGE_PATHS, PromptSettings
 from pipelines.runs.stages import Built, first_prompts, prompts_with_model
@@ -23,7 +24,7 @@ def built(config: PromptSettings, load: Callable[[str], Model] = load_model) -> 
     at |= {} if config.prompt_file is None else {"path": str(config.prompt_file)}
     paths: dict[str, Path | None] = {name: getattr(config, name) for name in IMAGE_PATHS}
     at |= {f"{name}_at": str(path) for name, path in paths.items() if path is not None}
-    with tokenizers_read_once():
+    with tokenizers_read_once(), phase(f"making the prompts of {config.task} for {config.model}"):
         if config.is_drawn:
             # What the tokenizer cannot take is refused before weights are loaded.
             first_prompts(source | at)

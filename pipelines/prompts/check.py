@@ -31,6 +31,8 @@ from circuits.model.load import Model, load_for_reading
 from circuits.model.read_once import tokenizers_read_once
 from circuits.model.sources import find_model
 from circuits.model.tokenizers import tokenizer_of
+from circuits.phases import phase, reached
+from pipelines.engine.watched_phase import counted_phase
 from pipelines.prompts.build import built
 from pipelines.prompts.rows import prompt_row
 from pipelines.reporting.tables import Row
@@ -156,24 +158,29 @@ def _check_made(config: PromptSettings, path: Path) -> Checked:
 
 def _check_lines(config: PromptSettings, path: Path) -> Checked:
     model = config.model
-    entries = entries_in(path)
+    with phase(f"reading the lines of {path}"):
+        entries = entries_in(path)
     # The tokenizer alone tells what is wrong with a line: weights are loaded for good ones.
     name, tokenizer = find_model(model).name, tokenizer_of(model)
     left_out = {line.number: line.reason for line in lines_left_out(entries, unchanged=True)}
     good: dict[int, Line] = {}
     faults: list[tuple[int, str]] = []
-    for entry in entries:
-        try:
-            line = parse_entry(entry, tokenizer)
-        except ValueError as error:
-            faults += [(entry.number, fault) for fault in faults_of(error)]
-        else:
-            good |= {} if entry.number in left_out else {entry.number: line}
+    with phase(f"reading {len(entries):,} lines of {path} as tokens"):
+        for number, entry in enumerate(entries, 1):
+            try:
+                line = parse_entry(entry, tokenizer)
+            except ValueError as error:
+                faults += [(entry.number, fault) for fault in faults_of(error)]
+            else:
+                good |= {} if entry.number in left_out else {entry.number: line}
+            reached(number / len(entries))
     if not faults:
-        read_prompts(path, tokenizer, leaves_out_unchanged=True)
+        with phase(f"checking the lines of {path} together"):
+            read_prompts(path, tokenizer, leaves_out_unchanged=True)
     loaded = load_for_reading(model) if good else None
     if loaded is not None:
-        faults += _beyond(loaded, good)
+        with phase(f"checking the lines of {path} against what {name} takes"):
+            faults += _beyond(loaded, good)
     bad = {number for number, _ in faults}
     good = {number: line for number, line in good.items() if number not in bad}
     rows = () if loaded is None else _rows(loaded, good, LINE)
@@ -230,7 +237,8 @@ def _fault(model: Model, line: Line) -> str | None:
 def _rows(model: Model, good: Mapping[int, Line], unit: str) -> tuple[Row, ...]:
     if not good:
         return ()
-    said = first_tokens(model, PromptSet("prompts", tuple(line.prompt for line in good.values())))
+    with counted_phase(f"asking {model.name} what it says after {len(good):,} prompts"):
+        said = first_tokens(model, PromptSet("prompts", tuple(line.prompt for line in good.values())))
     rows = [
         {unit: number, **_row(model, line, says.clean, says.corrupt if line.label == PAIR else None)}
         for (number, line), says in zip(good.items(), said, strict=True)

@@ -25,6 +25,7 @@ from pydantic import ValidationError
 from circuits.cached import cached_property
 from circuits.files import path_from, portable, read_bytes, real_path
 from circuits.mib_file import is_mib_file
+from circuits.phases import phase
 from circuits.strict_json import parse_strictly
 from circuits.visible_text import value_text
 from pipelines.engine.job import Job
@@ -341,7 +342,8 @@ def open_run(reference: str | Path, *, out: str | Path = "runs") -> Run:
     8
     """
     folder = find_run(reference, store_folder(out))
-    return _kind_of_run(command_of(read_record(folder)), folder)(folder)
+    with phase(f"reading the run {folder.name}"):
+        return _kind_of_run(command_of(read_record(folder)), folder)(folder)
 
 
 def _kind_of_run(command: str, folder: Path) -> type[Run]:

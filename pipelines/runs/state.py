@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from circuits.phases import phase
 from circuits.strict_json import parse_strictly
 from pipelines.engine.heartbeat import Running, running_in
 from pipelines.engine.store import Store
@@ -36,8 +37,9 @@ _NOT_ASKED = {
 
 def states_in(folder: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The runs of the store at `folder`, and the commands that compute something else there now."""
-    states, running = States(folder), running_in(folder)
-    runs = [with_progress(states.of(of_run), running) for of_run in run_folders(folder)]
+    with phase(f"reading the runs in {folder}"):
+        states, running = States(folder), running_in(folder)
+        runs = [with_progress(states.of(of_run), running) for of_run in run_folders(folder)]
     return runs, others_of(running, runs)
 
 

@@ -226,10 +226,11 @@ def test_a_corrupt_picture_of_another_number_of_tokens_is_refused_with_the_promp
     """As with a processor that does not bring all pictures to one size."""
     model, other = tiny_vlm(), random_picture(1)
     prompts = image_prompts("sizes", [asked(corrupt_picture=other)], model.vision)
-    model.check_prompts(prompts)
     monkeypatch.setattr(model.vision, "n_tokens", lambda picture: 15 if picture == other else N_PATCHES)
     with pytest.raises(ValueError, match=r"prompt 0 has 16 image tokens .* becomes 15 tokens"):
         model.check_prompts(prompts)
+    monkeypatch.undo()
+    model.check_prompts(prompts)
 
 
 # Scene objects

@@ -48,7 +48,7 @@ def test_a_model_is_said_to_load_before_the_first_job_that_needs_it_and_that_job
 
 
 def test_loading_is_none_of_the_time_that_is_left(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("pipelines.engine.progress._SILENT_S", 0)
+    monkeypatch.setattr("pipelines.engine.progress.SILENT_S", 0)
     stream, jobs = io.StringIO(), [job(0), job(1, "another")]
     about = outlook(jobs)
     progress = Lines(stream, about)
