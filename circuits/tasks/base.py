@@ -52,6 +52,17 @@ class _Counting(random.Random):
         return super().getrandbits(k)
 
 
+class UnbuildableError(ValueError):
+    """A tokenizer lacks what a task needs. The `reason` says what; the message, also where to look for other tasks."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"{reason} `circuits tasks --model ...` lists the tasks that a model can be asked; `circuits prompts new` "
+            "begins a file of your own prompts."
+        )
+        self.reason = reason
+
+
 @dataclass(frozen=True)
 class AnyTask(ABC):
     """A task's name and summary, and how it corrupts its prompts. Fields are the task's settings.
@@ -194,7 +205,11 @@ class Task(AnyTask):
         try:
             return self.sampler(tokenizer)
         except ValueError as error:
-            raise ValueError(f"task {self.name!r} cannot be built for this model's tokenizer: {error}") from None
+            said = f"task {self.name!r} cannot be built for this model's tokenizer: {error}"
+            raise self._unbuildable(said) from None
+
+    def _unbuildable(self, reason: str) -> ValueError:
+        return UnbuildableError(reason)
 
     def orders(self, tokenizer: Tokenizer) -> Orders:
         """A function that draws one question with its options in every order.

@@ -181,6 +181,10 @@ class TemplateTask(Task):
             "`leave_out: unequal` in the template."
         ]
 
+    def _unbuildable(self, reason: str) -> ValueError:
+        # Another task is no help; what is wrong with the words says what to change.
+        return ValueError(reason)
+
     def sampler(self, tokenizer: Tokenizer) -> Draw:
         left = self._left(tokenizer)
         if of_words := self.word_faults(tokenizer):

@@ -8,6 +8,7 @@ from typing import Any
 from circuits.evaluation.faithfulness import measure_baseline
 from circuits.metrics import METRICS
 from circuits.tasks import TASKS
+from circuits.tasks.base import UnbuildableError
 from pipelines.engine.result_file import Result
 from pipelines.engine.stage import Inputs, LoadModel, Stage
 
@@ -28,6 +29,8 @@ def measure_task(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) 
     try:
         prompts = task.build_at_most(loaded.tokenizer, n=settings["n"], seed=settings["seed"])
         loaded.check_prompts(prompts)
+    except UnbuildableError as error:
+        return Result({"reason": error.reason})
     except ValueError as error:
         return Result({"reason": str(error)})
     metric = "log-probability-difference" if any(prompt.has_long_answers for prompt in prompts) else "logit-difference"

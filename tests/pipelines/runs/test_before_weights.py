@@ -47,6 +47,7 @@ def test_a_metric_that_refuses_the_answers_does_so_before_weights_are_loaded(
         (("needle", "--prompts", "30"), f"{REFUSED} 30 of 30 prompts have several (the first is prompt 0, with up to"),
         (("needle", "--solved"), f"{REFUSED} "),
         (("agreement",), "task 'agreement' cannot be built for this model's tokenizer: needs at least"),
+        (("agreement",), "`circuits tasks --model ...` lists the tasks that a model can be asked"),
         (("ioi", "--ablation", "noise", "--ablation-set", "at=S3"), "noise is to be added at role 'S3'; the prompts"),
     ],
 )
