@@ -56,7 +56,7 @@ def not_one_of(key: str, given: object, known: Mapping[str, str]) -> str:
     """
     values = [f"{value!r} ({meaning})" if meaning else repr(value) for value, meaning in known.items()]
     expected = " or ".join(filter(None, (", ".join(values[:-1]), values[-1])))
-    near = nearest(given, known, likeness=0.6) if isinstance(given, str) else None
+    near = nearest(given, known, likeness=0.75) if isinstance(given, str) else None
     return f"{key!r} holds {value_text(given)}, expected {expected}.{'' if near is None else meant_instead([near])}"
 
 

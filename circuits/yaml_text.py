@@ -45,13 +45,22 @@ def parse_yaml(text: str) -> Any:
         value = yaml.load(text, Loader=_Loader)
         _require_small(value)
     except yaml.YAMLError as error:
-        raise ValueError(f"it is not YAML: {error}") from None
+        raise ValueError(f"it is not YAML: {error}{_instead(text)}") from None
     except RecursionError:
         raise ValueError(_too_deep()) from None
     # Of dates, numbers and binary data that YAML recognizes by their looks and that are none.
     except (TypeError, AttributeError, OverflowError) as error:
         raise ValueError(f"a value cannot be read ({error})") from None
     return value
+
+
+def _instead(text: str) -> str:
+    """What to do with a text that is no YAML, where that can be told."""
+    if text.lstrip().startswith("{") and text.strip().endswith("}"):
+        return "\nLines of JSON are no YAML: give the file the ending .jsonl."
+    if any(line.lstrip(" ").startswith("\t") for line in text.splitlines()):
+        return "\nYAML is indented with spaces, not with tabs."
+    return ""
 
 
 def _require_shallow(text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,8 @@ from circuits.strict_json import kind_of
 
 # Prompts have three levels, regions of images a few more.
 _DEEPEST = 32
+# A list or an object whose first text is in single quotes.
+_SINGLE = re.compile(r"\s*[\[{]\s*'")
 
 
 def parse_object(line: str | bytes) -> dict[str, Any]:
@@ -29,11 +32,17 @@ def parse_value(text: str | bytes) -> Any:
     try:
         value = json.loads(text, object_pairs_hook=_without_repeats)
     except json.JSONDecodeError as error:
-        raise ValueError(f"not JSON: {error}") from None
+        raise ValueError(f"not JSON: {error}{_in_single_quotes(text)}") from None
     except RecursionError:
         raise ValueError(_too_deep()) from None
     _require_plain(value, 1)
     return value
+
+
+def _in_single_quotes(text: str | bytes) -> str:
+    """What to do with a value as Python writes it."""
+    shown = text if isinstance(text, str) else text.decode(errors="replace")
+    return ". JSON has texts in double quotes: write it with json.dumps." if _SINGLE.match(shown) else ""
 
 
 def _without_repeats(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:

@@ -246,11 +246,12 @@ def prompts_of_entries(
     by_label = {label: tuple(line.prompt for line in lines if line.label == label) for label in _EXAMPLES}
     notes = (note_of(left_out, len(lines) + len(left_out)),) if left_out else ()
     if not lines:
-        why = f" {notes[0]}" if notes else ""
+        if notes:
+            raise ValueError(f"{source} holds no prompt. {notes[0]} Give pairs whose two sides differ.")
         is_table = source.lower().endswith((".csv", ".tsv"))
         how = "a header, clean,corrupt,answers,wrong_answers, and a row" if is_table else "one JSON object a line"
         example = "" if is_table else f", such as {_EXAMPLES[PAIR]}"
-        raise ValueError(f"{source} holds no prompt.{why} Give {how}{example}.")
+        raise ValueError(f"{source} holds no prompt. Give {how}{example}.")
     if by_label[PAIR] and len(by_label[PAIR]) < len(lines):
         raise ValueError(
             f"{source} holds {len(by_label[PAIR])} pairs and {len(lines) - len(by_label[PAIR])} labeled prompts: give "
@@ -360,7 +361,7 @@ def parse_entry(entry: Entry, tokenizer: Tokenizer | None) -> Line:
     if missing := sorted(keys.needed - record.keys() - set(empty)):
         faults.add(missing_keys(missing, {*record, *entry.empty}))
     if unknown := sorted(record.keys() - keys.known):
-        faults.add(unknown_keys(unknown, keys.known))
+        faults.add(f"{unknown_keys(unknown, keys.known)}{_of_list(record, unknown)}")
     label = record.get("label") if keys.is_labeled else PAIR
     if keys.is_labeled and "label" in record and label not in (POSITIVE, NEGATIVE):
         faults.add(not_one_of("label", label, dict.fromkeys((POSITIVE, NEGATIVE), "")))
@@ -369,6 +370,13 @@ def parse_entry(entry: Entry, tokenizer: Tokenizer | None) -> Line:
     faults.raise_any()
     assert prompt is not None
     return Line(str(label), prompt)
+
+
+def _of_list(record: Mapping[str, Any], unknown: Sequence[str]) -> str:
+    """What to do with a list of prompts that stands in an object."""
+    held = next((key for key in unknown if isinstance(record[key], list) and record[key][:1]), None)
+    is_of_prompts = held is not None and isinstance(record[held][0], dict)
+    return f" If {held!r} holds the prompts, make that list the whole file." if is_of_prompts else ""
 
 
 def _from_ids(record: Mapping[str, Any], clean: str, corrupt: str, tokenizer: Tokenizer | None) -> Prompt | None:

@@ -105,6 +105,15 @@ class Prompt:
                     f"role {role!r} is at positions {list(at)}, but the prompt has {len(self.clean)} tokens, 0 to "
                     f"{len(self.clean) - 1}."
                 )
+        if roles[END] != (self.answer_position,) and 0 <= min(roles[END], default=-1) <= max(roles[END]) < len(
+            self.clean
+        ):
+            faults.add(
+                f"role {END!r} is where the answer is predicted, position {self.answer_position}, and is given at "
+                f"{list(roles[END])}: call it something else."
+            )
+        if not all(roles):
+            faults.add(f"a role at positions {list(roles[''])} has no name: give it one.")
         object.__setattr__(self, "roles", roles)
         faults.raise_any()
 
@@ -255,11 +264,7 @@ class PromptSet:
     def warnings(self) -> list[str]:
         """What is doubtful about the prompts, one message per kind of fault; `notes` first."""
         warnings = [*self.notes]
-        if self.n_distinct < len(self):
-            warnings.append(
-                f"{len(self)} prompts hold {self.n_distinct} different ones: copies are no further evidence, and "
-                "intervals over them are too narrow."
-            )
+        warnings += copies_in(self)
         everything = enumerate((*self.prompts, *self.negatives))
         found = {number: prompt.warnings for number, prompt in everything if prompt.warnings}
         return warnings + text_checks.summary_of(found, len(self) + len(self.negatives))
@@ -349,6 +354,23 @@ class PromptSet:
         """What errors call a prompt; negatives are numbered after the others."""
         is_negative = number >= len(self.prompts)
         return f"negative prompt {number - len(self.prompts)}" if is_negative else f"prompt {number}"
+
+
+def copies_in(prompts: PromptSet) -> list[str]:
+    """That a set holds prompts twice, the same token for token; nothing where it does not.
+
+    >>> from circuits import Prompt, PromptSet
+    >>> from circuits.data.prompts import copies_in
+    >>> one = Prompt((5, 7, 5), (5, 8, 5), answers=(7,))
+    >>> copies_in(PromptSet("one", (one,))), len(copies_in(PromptSet("copies", (one, one))))
+    ([], 1)
+    """
+    if prompts.n_distinct == len(prompts):
+        return []
+    return [
+        f"{len(prompts)} prompts hold {prompts.n_distinct} different ones: copies are no further evidence, and "
+        "intervals over them are too narrow."
+    ]
 
 
 def positions(role: str, given: Any) -> tuple[int, ...]:

@@ -35,6 +35,7 @@ from circuits.data.templates import (
     HALVES,
     LEAVE_OUT,
     RULES,
+    UNEQUAL,
     Answers,
     Sentence,
     Slot,
@@ -48,6 +49,7 @@ from circuits.lookup import lookup, not_one_of, unknown
 from circuits.yaml_text import parse_yaml
 
 _NEEDED, _OPTIONAL = ("templates", "words", "corrupt", "answers"), ("wrong_answers", "leave_out", "halves", "comment")
+_KEYED = {"words": "noun: [key, car]", "corrupt": f"S: {ANOTHER_WORD}"}
 _NAME = re.compile(r"[A-Za-z]\w*")
 
 
@@ -72,8 +74,9 @@ def read_template_file(path: Path, *, also: Callable[[Template], Iterable[str]] 
         data = read_bytes(path)
     except OSError as error:
         raise ValueError(unreadable(path, error, "the template")) from None
+    text = text_of(data, str(path))
     try:
-        return template_from(parse_yaml(text_of(data, str(path))), name=path.stem)
+        return template_from(parse_yaml(text), name=path.stem)
     except BadTemplate as error:
         more = () if error.sound is None else also(error.sound)
         raise ValueError(in_lines([*error.faults, *more], of=str(path))) from None
@@ -116,24 +119,26 @@ def template_from(content: Any, *, name: str) -> Template:
         faults.add(f"{not_one_of('halves', halves, HALVES)} Without the line, both are drawn from all words.")
     words = {name: words for name, words in lists.words.items() if words is not None}
     if faults.said:
-        sound = None if "leave_out" in content else _sound(name, slots, words, content.get("corrupt"))
+        # However it is written: words that do not fit are no fault then.
+        leaves_out = None if leave_out is None else UNEQUAL
+        sound = _sound(name, slots, words, content.get("corrupt"), leaves_out)
         raise BadTemplate(*faults.said, sound=sound)
     assert corrupt is not None
     assert answers is not None
     return Template(name, slots.sentences, words, corrupt, answers, wrong, leave_out, halves)
 
 
-def _sound(name: str, slots: _Slots, words: Mapping[str, tuple[Word, ...]], corrupt: Any) -> Template | None:
+def _sound(
+    name: str, slots: _Slots, words: Mapping[str, tuple[Word, ...]], corrupt: Any, leave_out: str | None
+) -> Template | None:
     """What of a template has no fault, for its words to be looked at."""
     sentences = tuple(
         sentence for sentence in slots.sentences if all(slot.words in words for slot in sentence.slots.values())
     )
+    if not sentences:
+        return None
     changed = [slot for slot in corrupt if isinstance(slot, str)] if isinstance(corrupt, Mapping) else []
-    return (
-        Template(name, sentences, words, dict.fromkeys(changed, ANOTHER_WORD), Answers(), None, None)
-        if sentences
-        else None
-    )
+    return Template(name, sentences, words, dict.fromkeys(changed, ANOTHER_WORD), Answers(), None, leave_out)
 
 
 class _Lists(NamedTuple):
@@ -365,7 +370,8 @@ def _slot_of_all(name: Any, slots: _Slots, what: str) -> Slot | None:
 
 def _mapping(given: Any, what: str) -> Mapping[Any, Any]:
     if not isinstance(given, Mapping):
-        raise ValueError(f"{what!r} holds {_kind_of(given)}, expected keys with values.")
+        example = f", such as {_KEYED[what]}" if what in _KEYED else ""
+        raise ValueError(f"{what!r} holds {_kind_of(given)}, expected keys with values{example}.")
     return given
 
 

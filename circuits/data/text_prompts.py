@@ -159,6 +159,11 @@ def _locate(role: str, where: Any, tokens: _Tokens) -> tuple[int, ...]:
             return tokens.covering(*_span(role, where.strip(), tokens.text))
         case (int(start), int(stop)) if isinstance(where, tuple):
             return tokens.covering(start, stop)
+        case [*words] if words and all(isinstance(word, str) for word in words):
+            raise ValueError(
+                f"'roles.{role}' holds {where!r}, expected a word, or words that stand side by side, as one text; or "
+                "positions such as [2]."
+            )
         case _:
             return positions(role, where)
 

@@ -19,12 +19,13 @@ from circuits.data.templates import ANOTHER_KIND, ANOTHER_WORD, RULES, SEVERAL_T
 from circuits.data.text_prompts import prompt_from_text
 from circuits.data.tokenizer import Tokenizer, ids_at
 from circuits.files import path_from
-from circuits.tasks.base import Draw, Filled, Task, fill, one_of
+from circuits.tasks.base import Draw, Filled, Task, fill, fixed_text, knows, one_of
 
 # With one draw in 100 that finds all its words, missing every one has a chance of 4e-5.
 _TRIES = 1000
 # Of prompts that are drawn to tell all kinds of faults, where there is one.
 _N_TRIED = 200
+_PUNCTUATION = ".,;:!?\"'()"
 _SHOWN_WORDS = 12
 
 
@@ -171,8 +172,21 @@ class TemplateTask(Task):
             for name, words in self.template.words.items()
         }
 
+    def text_faults(self, tokenizer: Tokenizer) -> list[str]:
+        """That this tokenizer does not know words of the sentences, around the slots."""
+        faults = []
+        for sentence in self.template.sentences:
+            known = knows(text := fixed_text(sentence.text), tokenizer)
+            unknown = [] if known else [word.strip(_PUNCTUATION) for word in text.split()]
+            if unknown := [word for word in unknown if not knows(word, tokenizer)]:
+                faults.append(
+                    f"template {sentence.text!r}: the model's tokenizer does not know {', '.join(map(repr, unknown))}. "
+                    "Choose words of its vocabulary, or another model."
+                )
+        return faults
+
     def word_faults(self, tokenizer: Tokenizer) -> list[str]:
-        """That words do not fit this tokenizer, where the template does not leave them out."""
+        """That words of the lists do not fit this tokenizer, where the template does not leave them out."""
         if self.template.leave_out is not None or not (unfit := self.unfit_words(tokenizer)):
             return []
         said = "; ".join(f"of {name!r} {listed(found)}" for name, found in unfit.items())
@@ -187,9 +201,10 @@ class TemplateTask(Task):
 
     def sampler(self, tokenizer: Tokenizer) -> Draw:
         left = self._left(tokenizer)
-        if of_words := self.word_faults(tokenizer):
-            # With what is wrong with prompts of the words that do.
-            faults = [*of_words, *self._prompt_faults(left, tokenizer)]
+        of_texts = self.text_faults(tokenizer)
+        if faults := [*of_texts, *self.word_faults(tokenizer)]:
+            # With what is wrong with prompts of the words that do, where every sentence is known.
+            faults += [] if of_texts else self._prompt_faults(left, tokenizer)
             raise ValueError(in_lines(faults, of="its template") if len(faults) > 1 else faults[0])
         built: dict[str, Prompt] = {}
 
@@ -285,7 +300,10 @@ def read_template(path: str | Path, *, tokenizer: Tokenizer | None = None) -> Te
     """
 
     def of_words(sound: Template) -> list[str]:
-        return [] if tokenizer is None else TemplateTask(template=sound).word_faults(tokenizer)
+        if tokenizer is None:
+            return []
+        task = TemplateTask(template=sound)
+        return [*task.text_faults(tokenizer), *task.word_faults(tokenizer)]
 
     return TemplateTask(template=read_template_file(path_from(path, "a template"), also=of_words))
 

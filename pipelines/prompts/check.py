@@ -20,9 +20,10 @@ from circuits.data.prompt_files import (
     parse_entry,
     read_prompts,
 )
-from circuits.data.prompts import PromptSet
+from circuits.data.prompts import PromptSet, copies_in
 from circuits.data.question_files import is_question_file
 from circuits.data.text_checks import COULD_BE_ONE, MIXED_SPACES, WITHOUT_SPACE
+from circuits.data.texts import holds_texts
 from circuits.data.tokenizer import token_texts
 from circuits.evaluation.first_tokens import FirstToken, first_tokens
 from circuits.files import read_bytes
@@ -37,6 +38,7 @@ from pipelines.prompts.build import built
 from pipelines.prompts.rows import prompt_row
 from pipelines.reporting.tables import Row
 from pipelines.runs.caveats import of_size, with_size
+from pipelines.runs.prompt_sources import no_answers
 from pipelines.runs.settings import PromptSettings, RunConfig
 from pipelines.runs.shell_text import shell_line
 
@@ -139,6 +141,8 @@ def check_prompts(config: PromptSettings) -> Checked:
 def _check(config: PromptSettings, path: Path) -> Checked:
     if config.is_drawn or (path.is_file() and is_question_file(read_bytes(path))):
         return _check_made(config, path)
+    if path.is_file() and holds_texts(read_bytes(path), path.name):
+        raise ValueError(no_answers(path))
     if given := [name for name in ("prompts", "images", "annotations") if getattr(config, name) is not None]:
         options = ", ".join(f"--{name}" for name in given)
         raise ValueError(f"all lines of {path} are checked, and none shows an image: leave out {options}.")
@@ -153,7 +157,7 @@ def _check_made(config: PromptSettings, path: Path) -> Checked:
     pairs = dict(enumerate(Line(PAIR, prompt) for prompt in prompts))
     remarks = tuple(with_size(prompts.notes, of_size(config, len(prompts)), len(prompts)))
     checked = Checked(str(path), model.name, _rows(model, pairs, PROMPT), unit=PROMPT, remarks=remarks)
-    return _with_refusals(checked, config, pairs)
+    return _as_a_set(checked, config, pairs)
 
 
 def _check_lines(config: PromptSettings, path: Path) -> Checked:
@@ -185,11 +189,12 @@ def _check_lines(config: PromptSettings, path: Path) -> Checked:
     good = {number: line for number, line in good.items() if number not in bad}
     rows = () if loaded is None else _rows(loaded, good, LINE)
     left_out = {number: reason for number, reason in left_out.items() if number not in bad}
-    return _with_refusals(Checked(str(path), name, rows, tuple(sorted(faults)), left_out), config, good)
+    return _as_a_set(Checked(str(path), name, rows, tuple(sorted(faults)), left_out), config, good)
 
 
-def _with_refusals(checked: Checked, config: PromptSettings, good: Mapping[int, Line]) -> Checked:
-    """What was checked, with what `circuits discover` says of it before it loads a model."""
+def _as_a_set(checked: Checked, config: PromptSettings, good: Mapping[int, Line]) -> Checked:
+    """What was checked, with what is to know of all good lines together: copies among them, and what `circuits
+    discover` says of them before it loads a model."""
     asked = {number: line for number, line in good.items() if line.label != NEGATIVE}
     if not asked:
         return checked
@@ -212,7 +217,8 @@ def _with_refusals(checked: Checked, config: PromptSettings, good: Mapping[int, 
     instead = None
     if options and not (prompts.is_paired and prompts.unchanged):  # which the file has to be changed for
         instead = shell_line(["circuits", "discover", checked.file, "--model", config.model, *options])
-    return checked._replace(refusals=tuple(faults.said), instead=instead)
+    remarks = (*checked.remarks, *copies_in(prompts))
+    return checked._replace(remarks=remarks, refusals=tuple(faults.said), instead=instead)
 
 
 def _beyond(model: Model, good: Mapping[int, Line]) -> list[tuple[int, str]]:

@@ -103,15 +103,20 @@ def _template(config: PromptSettings, path: Path) -> TemplateTask:
 def _text_source(config: PromptSettings, path: Path, file: dict[str, str], data: bytes) -> tuple[dict[str, Any], int]:
     """What decides the prompts of a file of texts."""
     if not config.reads_texts:
-        raise ValueError(
-            f"{path} holds texts, which have no answers and no corrupt side: `circuits profile` and `circuits "
-            "influence` read them. Here give pairs (clean, corrupt, answers)."
-        )
+        raise ValueError(no_answers(path))
     if config.solved:
         raise ValueError(f"{path} holds texts, which ask nothing that could be solved: leave out --solved.")
     n_texts = len(read_texts(data, path.name))
     n_prompts = n_texts if config.prompts is None else min(config.prompts, n_texts)
     return {**file, "texts": True, "n": n_prompts}, n_prompts
+
+
+def no_answers(path: Path) -> str:
+    """The message for a file of texts where prompts are wanted."""
+    return (
+        f"{path} holds texts, which have no answers and no corrupt side: `circuits profile` and `circuits influence` "
+        "read them. Here give pairs (clean, corrupt, answers)."
+    )
 
 
 def _question_source(config: PromptSettings, path: Path, file: dict[str, str]) -> tuple[dict[str, Any], int]:

@@ -7,6 +7,8 @@ from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
+_ZIP = b"PK\x03\x04"
+
 
 class Entry(NamedTuple):
     """One record of a file.
@@ -49,6 +51,10 @@ def text_of(data: bytes, source: str) -> str:
 
     Raises a ValueError for what is not UTF-8; UTF-16 is named, which spreadsheets call "Unicode text".
     """
+    if data.startswith(_ZIP):
+        raise ValueError(
+            f"cannot read the prompt file {source}: it is a spreadsheet, or another packed file. Save it as CSV."
+        )
     if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) or b"\0" in data[:64]:
         raise ValueError(f"cannot read the prompt file {source}: it is text in UTF-16. Save it as UTF-8.")
     try:

@@ -205,6 +205,11 @@ def _value(name: str, cell: Any) -> Any:
     if not isinstance(cell, str):
         return _unread(name, cell)
     if name == "roles":
+        if not cell.lstrip().startswith("{"):
+            raise ValueError(
+                f'it holds {cell!r}, expected a JSON object such as {{"IO": "Mary"}}. Or give each role a column, '
+                f"{_OF_ROLE}IO, with its word."
+            )
         return parse_value(cell)
     if name == "answer_position":
         return _number(cell)

@@ -159,6 +159,25 @@ def test_the_fingerprint_depends_on_every_token_and_role_but_not_on_the_name() -
     assert len({same, *(PromptSet("a", (other,)).fingerprint for other in others)}) == 6
 
 
+@pytest.mark.parametrize(
+    ("roles", "said"),
+    [
+        ({"END": (0,)}, "role 'END' is where the answer is predicted, position 2, and is given at [0]: call it"),
+        ({"END": (1, 2)}, "position 2, and is given at [1, 2]"),
+        ({"": (1,)}, "a role at positions [1] has no name: give it one."),
+    ],
+)
+def test_a_role_has_a_name_and_another_one_than_that_of_the_answer(roles: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(said)):
+        Prompt((1, 2, 3), (1, 4, 3), (5,), roles=roles)
+    assert Prompt((1, 2, 3), (1, 4, 3), (5,), roles={"END": (2,)}).roles == {"END": (2,)}
+
+
+def test_words_of_a_role_are_one_text(tokenizer: Any) -> None:
+    with pytest.raises(ValueError, match=r"'roles\.IO' holds \['Mary'\], expected a word, or words that stand side by"):
+        prompt_from_text(**TEXT, roles={"IO": ["Mary"]}, tokenizer=tokenizer)
+
+
 def test_roles_are_in_the_order_of_the_text_with_end_last() -> None:
     prompt = Prompt((1, 2, 3), (1, 4, 3), (5,), roles={"late": (2,), "early": (0,), "middle": (1,)})
     assert PromptSet("a", (prompt,)).roles == ("early", "middle", "late", "END")

@@ -160,6 +160,15 @@ def test_other_encodings_are_named_with_the_byte(tmp_path: Path) -> None:
             "clean_ids,answer_ids\n1,3\n",
             {1: "the header: 'corrupt_ids' missing; found"},
         ),
+        (
+            "own.csv",
+            "clean_ids,corrupt_ids,answer_ids,roles\n1,2,3,Mary\n",
+            {2: "cell 'roles': it holds 'Mary', expected a JSON object such as {\"IO\": \"Mary\"}. Or give each"},
+        ),
+        ("own.jsonl", str(PAIRS[0]), {1: "JSON has texts in double quotes: write it with json.dumps."}),
+        ("own.csv", "clean,corrupt,answers\na,b,['c']\n", {2: "JSON has texts in double quotes"}),
+        ("own.jsonl", f"\n{json.dumps(PAIRS[0], indent=1)}\n{LINES[1]}", {2: "an object stands on several lines"}),
+        ("own.json", json.dumps(PAIRS[0], indent=1), {1: "Or put all of them in a list, [...], with commas"}),
         ("own.json", f"[\n{LINES[0]},\n{{}},\n3]", {3: "missing", 4: "found a number"}),
         ("own.json", f"[{LINES[0]},\n\n{{,]", {3: "What follows was not read"}),
         ("own.json", f"[{LINES[0]}\n{LINES[1]}]", {1: "expected ',' or ']' after it"}),
@@ -179,6 +188,21 @@ def test_faults_are_named_with_the_line_they_begin_on(
     for fault, (line, said) in zip(refused.value.faults, faults.items(), strict=True):
         assert fault.startswith(f"line {line}: ")
         assert said in fault
+
+
+def test_a_list_of_prompts_in_an_object_is_told_to_be_the_whole_file(tmp_path: Path) -> None:
+    (tmp_path / "own.json").write_text(json.dumps({"data": PAIRS}))
+    with pytest.raises(
+        BadPrompts, match=r"unknown key 'data'.* If 'data' holds the prompts, make that list the whole fi"
+    ):
+        read_prompts(tmp_path / "own.json")
+
+
+@pytest.mark.parametrize("name", ["own.xlsx", "own.csv"])
+def test_a_spreadsheet_is_named(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"PK\x03\x04\x14\x00")
+    with pytest.raises(ValueError, match=r"it is a spreadsheet, or another packed file\. Save it as CSV\."):
+        read_prompts(tmp_path / name)
 
 
 @pytest.mark.parametrize(

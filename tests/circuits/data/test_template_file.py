@@ -87,8 +87,9 @@ def test_an_answer_may_be_a_word_or_its_other_kind() -> None:
         ({"words": {"noun": ["key", "key"]}}, "'words.noun' holds 'key' twice"),
         ({"words": {"noun": ["key", True]}}, "'words.noun' holds True, expected a text. Put it in quotes"),
         ({"words": {"no un": ["key"]}}, "'words' has the name 'no un'"),
-        ({"words": ["key"]}, "'words' holds ['key'], expected keys with values"),
+        ({"words": ["key"]}, "'words' holds ['key'], expected keys with values, such as noun: [key, car]."),
         ({"corrupt": {}}, "'corrupt' is empty"),
+        ({"corrupt": "S"}, "'corrupt' holds 'S', expected keys with values, such as S: another word."),
         ({"corrupt": {"T": "another word"}}, "corrupt: no slot 'T'. Known: A, S."),
         (
             {"corrupt": {"S": "other word"}},
@@ -181,6 +182,8 @@ def test_a_slot_is_of_one_list_in_all_templates() -> None:
         ("- a\n- b", "it holds ['a', 'b'], expected the keys templates, words, corrupt, answers."),
         ("templates: x", "'words', 'corrupt', 'answers' missing"),
         ("templates: [", "it is not YAML"),
+        ("templates:\n\t- The {noun:S}", "YAML is indented with spaces, not with tabs."),
+        ('{"clean": "a"}\n{"clean": "b"}\n', "Lines of JSON are no YAML: give the file the ending .jsonl."),
         ("words: {a: [b]}\nwords: {a: [c]}", "line 2 gives 'words' a second time"),
     ],
 )
@@ -192,3 +195,11 @@ def test_a_file_that_is_no_template_is_refused_by_name(tmp_path: Path, text: str
     assert said in str(refused.value)
     with pytest.raises(ValueError, match=r"cannot read the template .*absent\.yaml"):
         read_template_file(tmp_path / "absent.yaml")
+
+
+def test_a_template_in_another_encoding_is_named_once(tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_bytes("templates: x".encode("utf-16"))
+    with pytest.raises(
+        ValueError, match=r"^cannot read the prompt file \S+own\.yaml: it is text in UTF-16\. Save it as"
+    ):
+        read_template_file(tmp_path / "own.yaml")

@@ -336,6 +336,23 @@ def test_what_the_tokenizer_refuses_is_refused_before_weights_are_loaded(
     assert "xyzzy" in refused.stderr
 
 
+def test_copies_that_only_the_tokenizer_makes_are_told(circuits: Callable[..., Any], tmp_path: Path) -> None:
+    one = pair("David", "Martin")
+    found = checked(circuits, write(tmp_path / "own.jsonl", one, one | {"clean": one["clean"] + " "}))
+    assert found["left_out"] == []
+    assert found["remarks"] == [
+        "2 prompts hold 1 different ones: copies are no further evidence, and intervals over them are too narrow."
+    ]
+
+
+def test_a_file_of_texts_is_no_file_of_bad_lines(circuits: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "own.txt").write_text("Because David and Martin were leaving the bridge")
+    refused = [circuits(*command, tmp_path / "own.txt") for command in (("prompts", "check"), ("discover",))]
+    assert [answer.exit_code for answer in refused] == [2, 2]
+    assert len({answer.stderr.splitlines()[-1] for answer in refused}) == 1
+    assert "holds texts, which have no answers and no corrupt side" in refused[0].stderr
+
+
 def test_lines_and_tasks_are_told_apart(circuits: Callable[..., Any], tmp_path: Path) -> None:
     path = write(tmp_path / "own.jsonl", pair("David", "Martin"))
     refused = circuits("prompts", "check", path, "--prompts", "3")

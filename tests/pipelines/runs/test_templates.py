@@ -215,3 +215,21 @@ def test_a_fault_of_later_prompts_is_said_before_weights_are_loaded(
     refused = circuits("discover", template)
     assert refused.exit_code == 2
     assert "is an answer and a wrong answer: nothing tells them apart. The same of" in refused.stderr
+
+
+def test_words_of_a_sentence_that_the_tokenizer_does_not_know_are_said_with_those_of_lists(
+    circuits: Command, template: Path
+) -> None:
+    said = "template 'Weil {IO} and {S1} were leaving the {place} , {S2} returned the Brot to': "
+    said += "the model's tokenizer does not know 'Weil', 'Brot'."
+    text = TEMPLATE.replace("Because", "Weil").replace("sandwich", "Brot")
+    template.write_text(text)
+    assert said in circuits("prompts", "check", template).stderr
+    template.write_text(text.replace("Simon", "Simonzq"))
+    lines = circuits("prompts", "check", template).stderr.splitlines()[1:]
+    assert lines[0].endswith("its template: 2 faults; no prompt is made of it until they are mended.")
+    assert lines[1].startswith(f"  {said}")
+    assert lines[2].startswith("  words that do not fit: of 'name' 'Simonzq' (not known).")
+    template.write_text(text.replace("S2: IO", "S2: IOO") + "leave_out: unequal\n")
+    lines = circuits("prompts", "check", template).stderr.splitlines()[1:]
+    assert [line.strip()[:24] for line in lines[1:]] == ["'corrupt.S2' holds 'IOO'", "template 'Weil {IO} and "]
