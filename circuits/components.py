@@ -53,8 +53,10 @@ class Component:
         return self._kind.form.format(layer=self.layer, index=self.index)
 
     @classmethod
-    def parse(cls, name: str) -> Component:
-        """The component called `name`; inverse of `str`.
+    def parse(cls, name: str, *, offered: Iterable[Kind] | None = None) -> Component:
+        """The component called `name`; inverse of `str`. ValueError for what no component can be called.
+
+        offered   the kinds of which the error shows names: those that the caller takes; None for all
 
         >>> from circuits import Component
         >>> Component.parse("a9.h6")
@@ -63,7 +65,7 @@ class Component:
         for kind in KINDS.values():
             if match := kind.pattern.fullmatch(name):
                 return cls(kind.name, **{number: int(digits) for number, digits in match.groupdict().items()})
-        examples = ", ".join(repr(kind.example) for kind in KINDS.values())
+        examples = ", ".join(repr(kind.example) for kind in offered or KINDS.values())
         raise ValueError(f"no component can be called {name!r}. Names look like {examples}.")
 
     @property
@@ -185,7 +187,8 @@ class Reader:
         match = _READER.fullmatch(name)
         if match is None:
             raise ValueError(f"no reader can be called {name!r}. Names look like 'm3', 'logits', 'a2.h3<q>'.")
-        return cls(Component.parse(match[1]), match[2])  # pyright: ignore[reportArgumentType]
+        readers = [kind for kind in KINDS.values() if kind.reads]
+        return cls(Component.parse(match[1], offered=readers), match[2])  # pyright: ignore[reportArgumentType]
 
 
 @dataclass(frozen=True)
@@ -223,7 +226,8 @@ class Edge:
         if not arrow:
             raise ValueError(f"no edge can be called {name!r}. Names look like 'a9.h6->a10.h0<q>' or 'm3->logits'.")
         target = Reader.parse(reader)
-        return cls(Component.parse(source), target.component, target.port)
+        writers = [kind for kind in KINDS.values() if kind.writes]
+        return cls(Component.parse(source, offered=writers), target.component, target.port)
 
 
 @dataclass(frozen=True)
@@ -473,17 +477,22 @@ class Wiring:
     def _why_not(self, component: Component, reader: Reader | None = None) -> str:
         """Why edges cannot start from a component, or end in a reader of one; and what the model has."""
         if component in self._numbers[0] or component in {one.component for one in self.readers}:
-            return self._why_no_end(component, reader)
+            return self._why_no_start(component) if reader is None else self._why_no_end(component, reader)
         names = {"head": "head", "mlp": "MLP", "kv": "key-value head"}
         what = names.get(component.kind, "part of a circuit called")
-        return f"this model has no {what} {component}. {self._describe()}"
+        return f"this model has no {what} {component}. {self._describe(is_of_sources=reader is None)}"
 
-    def _why_no_end(self, component: Component, reader: Reader | None) -> str:
-        """Why no edge starts from a component that the model has, or ends in it."""
+    def _why_no_start(self, component: Component) -> str:
+        """Why no edge starts from a component that the model has, and from what one may start instead."""
+        instead = self._describe(is_of_sources=True)
+        if component.is_key_value_head:
+            served = ", ".join(map(str, self.heads_of_group(component)))
+            instead = f"Give the heads that it serves ({served}), or an edge into it ({INPUT}->{component}<v>)."
+        return f"no edge starts from {component}: it is only read into. {instead}"
+
+    def _why_no_end(self, component: Component, reader: Reader) -> str:
+        """Why no edge ends in a component that the model has."""
         ends = [str(one) for one in self.readers if one.component == component]
-        if reader is None:
-            only = "is only read into" if component.is_reader_only else "is no part of a circuit"
-            return f"no edge starts from {component}: it {only}. {self._describe()}"
         if not ends:
             return f"no edge ends in {component}: nothing comes before it. {self._describe()}"
         if component.is_head and reader.port in KINDS["kv"].ports:
@@ -491,9 +500,11 @@ class Wiring:
             return f"no edge ends in {reader}, which several heads share: give {shared}."
         return f"no edge ends in {reader}: give {' or '.join(ends)}."
 
-    def _describe(self) -> str:
+    def _describe(self, *, is_of_sources: bool = False) -> str:
+        """What the model has; of what edges start from, key-value heads are no part."""
         mlps = f", and MLPs m0 to m{self.n_layers - 1}" if self.has_mlps else ""
         if self.joins_heads:
             return f"It has layers 0-{self.n_layers - 1} with their heads joined, a0 to a{self.n_layers - 1}{mlps}."
-        groups = f" on key-value heads 0-{self.n_kv_heads - 1}" if self.is_grouped else ""
+        has_groups = self.is_grouped and not is_of_sources
+        groups = f" on key-value heads 0-{self.n_kv_heads - 1}" if has_groups else ""
         return f"It has layers 0-{self.n_layers - 1}, each with heads 0-{self.n_heads - 1}{groups}{mlps}."

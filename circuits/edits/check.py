@@ -12,6 +12,7 @@ from circuits.data.prompts import PromptSet
 from circuits.edits.base import Edit, OutputEdit
 from circuits.edits.places import ONWARD, is_position, matching, rows_within
 from circuits.edits.set_rows import SetRows
+from circuits.kinds import KINDS
 
 if TYPE_CHECKING:
     from circuits.model.load import Model
@@ -45,7 +46,7 @@ def heads_by_layer(model: Model, edits: Edits) -> ByLayer:
     """The edits by layer and head. ValueError for a head that the model does not have, or that cannot change alone."""
     layers, by_layer = model.forward.layers, ByLayer()
     for name, given in edits.items():
-        head = Component.parse(name)
+        head = Component.parse(name, offered=[KINDS["head"]])
         fits = head.is_head and (head.layer or 0) < len(layers) and (head.index or 0) < layers[0].n_heads
         if not fits or head.layer is None or head.index is None:
             raise ValueError(
@@ -78,7 +79,7 @@ def _require_possible(model: Model, head: Component, edit: Edit) -> None:
     source = edit.source if isinstance(edit, OutputEdit) else None
     if source is None:
         return
-    other = Component.parse(source)
+    other = Component.parse(source, offered=[KINDS["head"]])
     if not other.is_head or other.layer != head.layer or (other.index or 0) >= model.forward.layers[0].n_heads:
         raise ValueError(
             f"{edit.text!r} of {head}: name a head of its layer, a{head.layer}.h0 or another, not {source}."

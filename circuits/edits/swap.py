@@ -9,6 +9,7 @@ from torch import Tensor
 
 from circuits.components import Component
 from circuits.edits.base import EDITS, Edit, OutputEdit
+from circuits.kinds import KINDS
 
 
 @EDITS.register
@@ -31,7 +32,7 @@ class Swap(OutputEdit):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.head or not Component.parse(self.head).is_head:
+        if not self.head or not Component.parse(self.head, offered=[KINDS["head"]]).is_head:
             raise ValueError(
                 f"'swap' takes rows and a head, such as 'swap END a2.h1'; found {self.head or 'no head'!r}."
             )

@@ -19,6 +19,7 @@ from circuits.components import Component, Edge, Wiring
 from circuits.data.prompts import PromptSet
 from circuits.html_text import html_block, html_note, html_table
 from circuits.intervals import Interval, t_interval
+from circuits.kinds import KINDS
 from circuits.lookup import lookup
 from circuits.metrics import METRICS, Metric
 from circuits.model.given import prompt_set_of, require_model
@@ -172,7 +173,7 @@ def _parts(given: Part | Iterable[Part], wiring: Wiring) -> list[Component | Edg
         raise ValueError("no part is given: name heads, MLPs or edges, such as 'a1.h0'.")
     parts: dict[Component | Edge, None] = {}
     for one in several:
-        named = one if not isinstance(one, str) else (Edge.parse(one) if "->" in one else Component.parse(one))
+        named = _named(one) if isinstance(one, str) else one
         if isinstance(named, Edge):
             wiring.edge_index(named)
             parts[named] = None
@@ -182,6 +183,14 @@ def _parts(given: Part | Iterable[Part], wiring: Wiring) -> list[Component | Edg
             wiring.writer_index(part)
             parts[part] = None
     return list(parts)
+
+
+def _named(name: str) -> Component | Edge:
+    """An edge, or a component that edges may start from, which is what can be ablated by itself."""
+    if "->" in name:
+        return Edge.parse(name)
+    writers = [kind for kind in KINDS.values() if kind.writes]
+    return Component.parse(name, offered=writers)
 
 
 def _places(at: Place | Sequence[Place], prompts: PromptSet) -> tuple[Place, ...]:

@@ -109,7 +109,7 @@ def about_lines(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[s
 
 
 def _in_words(key: str, value: bool, beside: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Two facts of like names: which wordings a task was asked for, and which prompts judged a circuit."""
+    """Two facts with similar names: which wordings a task was asked for, and who judged a circuit."""
     if key == "held_out":
         return "wordings", "those that the task holds out" if value else "the usual ones"
     if key == "is_held_out":

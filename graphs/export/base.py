@@ -5,12 +5,19 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from circuits.files import is_file_name, read_bytes, replace_file
 from circuits.scores import Scores
 from graphs.circuit_graph import CircuitGraph
 from graphs.comparison.comparison import Comparison
+
+
+class Written(NamedTuple):
+    """A file, and what whoever opens it should know beside it: how it holds more than the circuit, or less."""
+
+    data: bytes
+    notes: tuple[str, ...] = ()
 
 
 class Export(ABC):
@@ -30,6 +37,12 @@ class Export(ABC):
         scores   all that was measured, for formats that list it
         command  what makes the subject again, for formats that say where it came from
         """
+
+    def written(
+        self, subject: CircuitGraph | Comparison, *, scores: Sequence[Scores] = (), command: str | None = None
+    ) -> Written:
+        """The whole file, as `to_bytes` gives it, with notes where it holds more than the circuit, or less."""
+        return Written(self.to_bytes(subject, scores=scores, command=command))
 
     def require_ending(self, path: str | Path) -> None:
         """Raise a ValueError where a file of this name would be taken for one of another format.

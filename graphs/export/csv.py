@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar
 
 from circuits.csv_text import csv_text
-from circuits.scores import Scores
 from graphs.circuit_graph import CircuitGraph
 from graphs.comparison.comparison import Comparison
-from graphs.export.base import Export
-from graphs.export.score_table import Cell, score_table
+from graphs.export.score_table import Cell, ScoreTable
+from graphs.export.table_export import TableExport
 
 
-class CsvExport(Export):
+class CsvExport(TableExport):
     """The rows of `graphs.export.score_table`; numbers are written in full, and no text is taken for a formula."""
 
     name: ClassVar[str] = "csv"
@@ -21,10 +19,7 @@ class CsvExport(Export):
     extension: ClassVar[str] = "csv"
     also: ClassVar[tuple[str, ...]] = ("txt",)
 
-    def to_bytes(
-        self, subject: CircuitGraph | Comparison, *, scores: Sequence[Scores] = (), command: str | None = None
-    ) -> bytes:
-        table = score_table(subject, scores, name="CSV")
+    def table_bytes(self, table: ScoreTable, subject: CircuitGraph | Comparison, command: str | None) -> bytes:
         return csv_text([table.columns, *([_text(cell) for cell in row] for row in table.rows)]).encode()
 
 

@@ -10,9 +10,9 @@ from circuits.scores import Scores
 from graphs.circuit_graph import CircuitGraph
 from graphs.comparison.comparison import Comparison
 from graphs.export.about import about_text, tex_comment
-from graphs.export.base import Export
+from graphs.export.base import Export, Written
 from graphs.export.latex_text import escape, latex_number, number
-from graphs.export.paper_tables import INTERVAL, PaperTable, Score, paper_notes, paper_tables
+from graphs.export.paper_tables import INTERVAL, PaperTable, Score, left_out_of_tables, paper_notes, paper_tables
 
 _UNMEASURED = "{--}"
 
@@ -28,6 +28,11 @@ class LatexExport(Export):
     name: ClassVar[str] = "latex"
     summary: ClassVar[str] = "tables of heads and edges for a paper (booktabs, siunitx)"
     extension: ClassVar[str] = "tex"
+
+    def written(
+        self, subject: CircuitGraph | Comparison, *, scores: Sequence[Scores] = (), command: str | None = None
+    ) -> Written:
+        return Written(self.to_bytes(subject, scores=scores, command=command), left_out_of_tables(subject))
 
     def to_bytes(
         self, subject: CircuitGraph | Comparison, *, scores: Sequence[Scores] = (), command: str | None = None

@@ -9,10 +9,10 @@ from circuits.scores import Scores
 from graphs.circuit_graph import CircuitGraph
 from graphs.comparison.comparison import Comparison
 from graphs.export.about import about_text, html_comment
-from graphs.export.base import Export
+from graphs.export.base import Export, Written
 from graphs.export.latex_text import number
 from graphs.export.markdown_text import escape
-from graphs.export.paper_tables import PaperTable, Score, paper_notes, paper_tables
+from graphs.export.paper_tables import PaperTable, Score, left_out_of_tables, paper_notes, paper_tables
 
 
 class MarkdownExport(Export):
@@ -25,6 +25,11 @@ class MarkdownExport(Export):
     summary: ClassVar[str] = "tables of heads and edges for a README or an issue"
     extension: ClassVar[str] = "md"
     also: ClassVar[tuple[str, ...]] = ("markdown", "txt")
+
+    def written(
+        self, subject: CircuitGraph | Comparison, *, scores: Sequence[Scores] = (), command: str | None = None
+    ) -> Written:
+        return Written(self.to_bytes(subject, scores=scores, command=command), left_out_of_tables(subject))
 
     def to_bytes(
         self, subject: CircuitGraph | Comparison, *, scores: Sequence[Scores] = (), command: str | None = None

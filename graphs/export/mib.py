@@ -16,7 +16,7 @@ from circuits.scores import ALL_POSITIONS, NOT_RECORDED, ComponentScores, EdgeSc
 from graphs.circuit_graph import GIVEN, CircuitGraph
 from graphs.comparison.comparison import Comparison
 from graphs.export.about import MARK, about_text
-from graphs.export.base import Export
+from graphs.export.base import Export, Written
 from graphs.export.document import plain_number
 from graphs.selection import Threshold
 from graphs.selection.base import keep
@@ -36,10 +36,21 @@ class MibExport(Export):
     def to_bytes(
         self, subject: CircuitGraph | Comparison, *, scores: Sequence[Scores] = (), command: str | None = None
     ) -> bytes:
+        return self.written(subject, scores=scores, command=command).data
+
+    def written(
+        self, subject: CircuitGraph | Comparison, *, scores: Sequence[Scores] = (), command: str | None = None
+    ) -> Written:
         if isinstance(subject, Comparison):
             raise ValueError("a MIB file holds one circuit, and this is a comparison of two: export each run.")
-        document = mib_document(_mib_of(subject, scores)) | {"about": f"{MARK}: {about_text(subject, command)}"}
-        return f"{json.dumps(document, indent=1, allow_nan=False, default=plain_number)}\n".encode()
+        circuit = mib_document(_mib_of(subject, scores))
+        edges = circuit["edges"].values()
+        n_own = sum(edge["in_graph"] for edge in edges)
+        split = f", which are the {subject.n_edges:,} of the circuit by single head" if n_own != subject.n_edges else ""
+        note = f"Written: {len(edges):,} edges, in the circuit or not. in_graph is true in {n_own:,} of them{split}."
+        document = circuit | {"about": f"{MARK}: {about_text(subject, command)}"}
+        data = f"{json.dumps(document, indent=1, allow_nan=False, default=plain_number)}\n".encode()
+        return Written(data, (note,))
 
 
 def mib_graph(data: bytes, *, source: str) -> tuple[CircuitGraph, EdgeScores]:

@@ -22,7 +22,7 @@ from circuits.scores import Scores
 from graphs.circuit_graph import CircuitGraph, CircuitNode
 from graphs.comparison.comparison import Comparison
 from graphs.export.about import MARK, about_text
-from graphs.export.base import Export
+from graphs.export.base import Export, Written
 from graphs.export.document import plain_number
 
 _TOKEN = "(all positions)"
@@ -38,6 +38,11 @@ class NeuronpediaExport(Export):
     def to_bytes(
         self, subject: CircuitGraph | Comparison, *, scores: Sequence[Scores] = (), command: str | None = None
     ) -> bytes:
+        return self.written(subject, scores=scores, command=command).data
+
+    def written(
+        self, subject: CircuitGraph | Comparison, *, scores: Sequence[Scores] = (), command: str | None = None
+    ) -> Written:
         if isinstance(subject, Comparison):
             raise ValueError("an attribution graph is of one circuit, and this is a comparison: export each run.")
         if all(item.score is None for item in subject.edges):
@@ -50,9 +55,14 @@ class NeuronpediaExport(Export):
             "metadata": _metadata(subject, command),
             "qParams": _view(subject),
             "nodes": nodes,
-            "links": [*_links(subject)],
+            "links": (links := [*_links(subject)]),
         }
-        return (json.dumps(document, indent=1, allow_nan=False, default=plain_number) + "\n").encode()
+        note = (
+            f"Written: {len(nodes):,} nodes and {len(links):,} links for {len(subject.nodes):,} nodes and "
+            f"{subject.n_edges:,} edges: a link sums the inputs of a head, and key-value heads are in those they serve."
+        )
+        data = (json.dumps(document, indent=1, allow_nan=False, default=plain_number) + "\n").encode()
+        return Written(data, (note,) if (len(nodes), len(links)) != (len(subject.nodes), subject.n_edges) else ())
 
 
 def _metadata(graph: CircuitGraph, command: str | None) -> dict[str, Any]:

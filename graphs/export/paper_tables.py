@@ -14,6 +14,7 @@ from graphs.comparison.comparison import Comparison, Membership
 from graphs.figures.subtitle import subtitle_of
 
 INTERVAL = "95% interval"
+_NAMED = 5  # parts that a note names
 _ORDER: Sequence[Membership] = ("shared", "only_a", "only_b")
 
 
@@ -48,6 +49,17 @@ def paper_notes(subject: CircuitGraph | Comparison) -> list[str]:
         sides = zip(subject.labels, (subject.a, subject.b), strict=True)
         return [note for label, side in sides for note in _notes(side, label)]
     return _notes(subject, subject.label)
+
+
+def left_out_of_tables(subject: CircuitGraph | Comparison) -> tuple[str, ...]:
+    """What the tables have no row for, in words: nothing where each part has one."""
+    graphs = (subject.a, subject.b) if isinstance(subject, Comparison) else (subject,)
+    nodes = {node.name: node.component for graph in graphs for node in graph.nodes}
+    others = [name for name, part in nodes.items() if not (part.is_node or part.is_sublayer)]
+    if not others:
+        return ()
+    named = ", ".join(others[:_NAMED]) + (f" and {len(others) - _NAMED:,} more" if len(others) > _NAMED else "")
+    return (f"Written: heads and MLPs ({len(nodes) - len(others):,}), and all edges. Only as ends of edges: {named}.",)
 
 
 def _notes(graph: CircuitGraph, label: str) -> list[str]:

@@ -5,6 +5,7 @@ Formats of tables write the same rows: `csv`, `parquet`, `xlsx`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -36,6 +37,24 @@ class ScoreTable(NamedTuple):
     columns: Mapping[str, type]
     rows: Sequence[Row]
 
+    @property
+    def in_words(self) -> str:
+        """How many rows there are, of what, and which column tells those of the circuit, or of either circuit."""
+        n_edges = sum(row[1] == "edge" for row in self.rows)
+        held = f"{_counted(len(self.rows), 'row')}: {_of_kinds(len(self.rows) - n_edges, n_edges)}"
+        names = list(self.columns)
+        if "membership" in names:
+            of = Counter(str(row[names.index("membership")]) for row in self.rows)
+            counts = ", ".join(f"{kind} {n:,}" for kind, n in sorted(of.items(), key=lambda item: -item[1]))
+            return f"{held} that either circuit has. The column membership says which: {counts}."
+        at = names.index("in_circuit")
+        own = [row for row in self.rows if row[at]]
+        if len(own) == len(self.rows):
+            return f"{held}, all of them in the circuit."
+        n_own = sum(row[1] == "edge" for row in own)
+        inside = _of_kinds(len(own) - n_own, n_own)
+        return f"{held}, in the circuit or not. The column in_circuit is true in {len(own):,}: {inside}."
+
     def to_frame(self) -> pd.DataFrame:
         """The same as a pandas frame, in which what is empty is missing; whole numbers and truth values stay so."""
         import pandas as pd
@@ -48,6 +67,14 @@ class ScoreTable(NamedTuple):
                 for (name, kind), values in zip(self.columns.items(), cells, strict=True)
             }
         )
+
+
+def _of_kinds(n_parts: int, n_edges: int) -> str:
+    return f"{_counted(n_parts, 'component')} and {_counted(n_edges, 'edge')}"
+
+
+def _counted(n: int, what: str) -> str:
+    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
 
 
 def score_table(subject: CircuitGraph | Comparison, scores: Sequence[Scores], *, name: str) -> ScoreTable:

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
 from datetime import datetime
 from typing import ClassVar
 
-from circuits.scores import Scores
 from graphs.circuit_graph import CircuitGraph
 from graphs.comparison.comparison import Comparison
 from graphs.export.about import MARK, about, about_lines, about_text
-from graphs.export.base import Export
 from graphs.export.extra import require_package
-from graphs.export.score_table import score_table
+from graphs.export.score_table import ScoreTable
+from graphs.export.table_export import TableExport
 
 _MOST_ROWS = 2**20  # of a sheet, its heading included
 _MOST_CHARACTERS = 32_767  # of a cell
 _WIDTH = 14  # of columns of text, in characters
 
 
-class XlsxExport(Export):
+class XlsxExport(TableExport):
     """A sheet `scores` with the rows of `graphs.export.score_table`, and a sheet `about`: where they came from.
 
     Numbers have 16 digits, text is never taken for a formula, and what is not measured is an empty cell.
@@ -30,13 +28,12 @@ class XlsxExport(Export):
     summary: ClassVar[str] = "the same table for Excel (extra `tables`)"
     extension: ClassVar[str] = "xlsx"
 
-    def to_bytes(
-        self, subject: CircuitGraph | Comparison, *, scores: Sequence[Scores] = (), command: str | None = None
-    ) -> bytes:
+    def require(self) -> None:
         require_package("xlsxwriter", self.name)
+
+    def table_bytes(self, table: ScoreTable, subject: CircuitGraph | Comparison, command: str | None) -> bytes:
         import xlsxwriter
 
-        table = score_table(subject, scores, name=self.name)
         if len(table.rows) >= _MOST_ROWS:
             raise ValueError(
                 f"a sheet of Excel has {_MOST_ROWS:,} rows at most, and there are {len(table.rows):,} scores: use "

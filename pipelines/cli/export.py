@@ -47,13 +47,16 @@ def export(
 class Exported:
     """What is written, and what is said beside it.
 
-    notes       what a drawing says below it of what it shows and leaves out; nothing where all is drawn, or none is one
+    notes       what a drawing says below it of what it shows and leaves out, and of other files how they hold more than
+                the circuit, or less; nothing of those that hold just that
     in_words    makes the caption
+    is_drawn    whether it is a drawing, whose caption has the notes too
     """
 
     data: bytes
     notes: Sequence[str]
     in_words: Callable[[], str]
+    is_drawn: bool = False
 
 
 def exported(
@@ -82,13 +85,14 @@ def exported(
     stored = stored_at(reference, store)
     _require_drawn(exports, drawing)
     if not isinstance(exports, DrawnExport):
-        data = exports.to_bytes(stored.subject, scores=stored.scores, command=stored.command)
-        return Exported(data, (), lambda: _in_words(exports, stored, None))
+        made = exports.written(stored.subject, scores=stored.scores, command=stored.command)
+        return Exported(made.data, made.notes, lambda: _in_words(exports, stored, None))
     composition = composed(stored.subject, drawing, stored.measured)
     return Exported(
         exports.drawn(stored.subject, composition, command=stored.command),
         composition.sheet.words.shown,
         lambda: _in_words(exports, stored, composition),
+        is_drawn=True,
     )
 
 

@@ -156,7 +156,7 @@ def export(
         else:
             made = exported(run, to, out=runs, drawing=drawing, readings=readings or ())
     # The caption of a drawing has these too.
-    for note in made.notes if beside or not with_caption else ():
+    for note in made.notes if beside or not (with_caption and made.is_drawn) else ():
         typer.echo(visible(note), err=True)
     if out == "-":
         sys.stdout.buffer.write(made.data)

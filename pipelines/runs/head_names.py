@@ -7,12 +7,13 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator
 
 from circuits.components import Component
+from circuits.kinds import KINDS
 from pipelines.runs.settings import names_in
 
 
 def _query_heads(names: tuple[str, ...]) -> tuple[str, ...]:
     """Each once, written as everywhere else."""
-    parts = list(map(Component.parse, names))
+    parts = [Component.parse(name, offered=[KINDS["head"]]) for name in names]
     if wrong := [name for name, part in zip(names, parts, strict=True) if not part.is_head]:
         raise ValueError(f"{wrong[0]} is no query head. Heads look like a3.h1.")
     return tuple(dict.fromkeys(map(str, parts)))

@@ -111,8 +111,15 @@ def test_malformed_edges_and_readers_are_refused(parse, name):
         parse(name)
 
 
+def test_the_ends_of_an_edge_are_offered_what_they_may_be():
+    with pytest.raises(ValueError, match=r"Names look like 'input', 'a9\.h6', 'a9', 'm9'\.$"):
+        Edge.parse("kv3->logits")
+    with pytest.raises(ValueError, match=r"Names look like 'a9\.kv6', 'a9\.h6', 'a9', 'm9', 'logits'\.$"):
+        Edge.parse("input->out")
+
+
 def test_a_component_the_model_lacks_is_refused_with_what_it_has():
-    with pytest.raises(ValueError, match=r"no head a7\.h0\. It has layers 0-1, each with heads 0-3 on key-value"):
+    with pytest.raises(ValueError, match=r"no head a7\.h0\. It has layers 0-1, each with heads 0-3, and MLPs m0 to m1"):
         Wiring(2, 4, 2).writer_index(head(7, 0))
 
 
@@ -121,11 +128,19 @@ def test_a_component_the_model_lacks_is_refused_with_what_it_has():
     [
         (
             "a33.h1->logits",
-            "this model has no head a33.h1. It has layers 0-29, each with heads 0-8 on key-value heads 0-2",
+            "this model has no head a33.h1. It has layers 0-29, each with heads 0-8, and MLPs m0 to m29.",
         ),
         ("m3->a2.h9<q>", "this model has no head a2.h9. It has layers 0-29, each with heads 0-8"),
         ("m40->logits", "this model has no MLP m40. It has layers 0-29, .*, and MLPs m0 to m29."),
-        ("input->a1.kv7<k>", "this model has no key-value head a1.kv7."),
+        (
+            "input->a1.kv7<k>",
+            "this model has no key-value head a1.kv7. It has layers 0-29, each with heads 0-8 on key-value heads 0-2,",
+        ),
+        (
+            "a1.kv1->logits",
+            "no edge starts from a1.kv1: it is only read into. Give the heads that it serves (a1.h3, a1.h4, a1.h5), or "
+            "an edge into it (input->a1.kv1<v>).",
+        ),
         ("input->a1.h0<k>", "no edge ends in a1.h0<k>, which several heads share: give a1.kv0<k>."),
         ("input->a1.h0", "no edge ends in a1.h0: give a1.h0<q>."),
         ("input->m3<q>", "no edge ends in m3<q>: give m3."),

@@ -152,7 +152,8 @@ def test_frames_and_reprs(model, prompts):
     [
         ([], {}, "no part is given"),
         ("a9.h3", {}, "no head a9.h3"),
-        ("logits", {}, "logits"),
+        ("logits", {}, "no edge starts from logits"),
+        ("head 3", {}, r"Names look like .input., .a9.h6., .a9., .m9.[.]$"),
         ("a1.h9->logits", {}, "a1.h9"),
         (["a1.h2", "a3.h3->logits"], {}, "give either in one call"),
         ("a3.h3->logits", {"at": "END"}, "edges are patched at all positions"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +20,7 @@ from graphs.export import EXPORTS, about, read_about
 
 WIRING = Wiring(n_layers=2, n_heads=4, n_kv_heads=2)
 TABLES = ("parquet", "xlsx")
+SAID = ("json", "graphml", "dot", "cytoscape", "gexf", "mib", "neuronpedia", "latex", "markdown")
 
 
 def from_csv(data: bytes) -> list[dict[str, str]]:
@@ -134,3 +136,45 @@ def test_more_rows_than_a_sheet_has_are_refused(random_edge_scores: Any, monkeyp
     scores = random_edge_scores(WIRING, seed=1)
     with pytest.raises(ValueError, match=r"40 rows at most, and there are .* use parquet or csv"):
         EXPORTS["xlsx"].to_bytes(CircuitGraph.from_scores(scores, Greedy(20)), scores=[scores])
+
+
+@pytest.mark.parametrize("name", ["csv", *TABLES])
+def test_what_a_table_holds_is_said_with_its_rows(random_edge_scores: Any, name: str):
+    scores = random_edge_scores(WIRING, seed=1, n_prompts=3)
+    graph = CircuitGraph.from_scores(scores, Greedy(12))
+    data, (note,) = EXPORTS[name].written(graph, scores=[scores])
+    rows = from_csv(EXPORTS["csv"].to_bytes(graph, scores=[scores]))
+    inside = [row for row in rows if row["in_circuit"] == "true"]
+    edges = [row for row in inside if row["kind"] == "edge"]
+    assert len(edges) == graph.n_edges
+    assert note.startswith(f"Written: {len(rows)} rows: {len(rows) - WIRING.n_edges} components and {WIRING.n_edges} ")
+    assert f"in_circuit is true in {len(inside)}: {len(inside) - len(edges)} components and {len(edges)} edges." in note
+    if name == "csv":
+        assert data == EXPORTS["csv"].to_bytes(graph, scores=[scores])
+
+
+def test_what_a_table_of_two_circuits_holds_is_said(random_edge_scores: Any):
+    scores = [random_edge_scores(WIRING, seed=seed, n_prompts=3) for seed in (1, 2)]
+    both = compare(*(CircuitGraph.from_scores(one, Greedy(12)) for one in scores))
+    data, (note,) = EXPORTS["csv"].written(both)
+    kinds = [row["membership"] for row in from_csv(data)]
+    for kind in set(kinds):
+        assert f"{kind} {kinds.count(kind)}" in note
+    assert f"Written: {len(kinds)} rows: " in note
+
+
+def test_formats_that_hold_more_or_less_than_the_circuit_say_so(random_edge_scores: Any):
+    scores = random_edge_scores(WIRING, seed=1, n_prompts=3)
+    graph = CircuitGraph.from_scores(scores, Greedy(30))
+    said = {name: export.written(graph, scores=[scores]) for name, export in EXPORTS.items() if name in SAID}
+    (mib,), document = said["mib"].notes, json.loads(said["mib"].data)
+    inside = [edge for edge in document["edges"].values() if edge["in_graph"]]
+    assert mib.startswith(f"Written: {len(document['edges'])} edges, in the circuit or not.")
+    assert f"in_graph is true in {len(inside)} of them" in mib
+    (links,), document = said["neuronpedia"].notes, json.loads(said["neuronpedia"].data)
+    assert f"{len(document['nodes'])} nodes and {len(document['links'])} links for {len(graph.nodes)} nodes" in links
+    for name in ("latex", "markdown"):
+        (note,) = said[name].notes
+        assert "Only as ends of edges: input, " in note
+    for name in ("json", "graphml", "dot", "cytoscape", "gexf"):
+        assert said[name].notes == ()

@@ -58,6 +58,9 @@ def test_a_file_is_not_replaced_by_its_own_export(circuits: Command, circuit: Pa
     assert circuit.read_bytes() == before
     answer = circuits("export", "circuit.json", "--to", "mib")
     assert answer.stdout.split() == ["circuit.mib.json"]
+    assert "Written: 2 edges, in the circuit or not. in_graph is true in 2 of them." in answer.stderr
+    described = circuits("export", "circuit.json", "--to", "latex", "--caption")
+    assert "Written: heads and MLPs (1), and all edges. Only as ends of edges: input, logits." in described.stderr
 
 
 @pytest.mark.parametrize("to", EXPORTS)
