@@ -11,7 +11,9 @@ from typing import Any
 
 from circuits.methods.path_stages import stages_from
 from circuits.scores import ALL_POSITIONS
-from pipelines.costs.forecast import TRIALS_OF_A_JOB, Asked, as_paths, is_patched_everywhere
+from pipelines.costs.asked import Asked
+from pipelines.costs.held_by_codes import TRIALS_OF_A_JOB
+from pipelines.costs.paths_run import as_paths, is_patched_everywhere
 from pipelines.costs.work import Work, contraction, eap, patched_once, plain_pass
 
 # How often the other inputs are tried of a stage that asks for some: not known before.

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from circuits.model.room import TOKENS_AT_ONCE, free_memory, numbers_on_gpu
-from pipelines.costs.forecast import Budget, loaded
+from pipelines.costs.asked import Budget
+from pipelines.costs.forecast import loaded
 from pipelines.costs.shape import Shape
 from pipelines.engine.cluster import device_of, require_gpus
 from pipelines.engine.execution import Execution

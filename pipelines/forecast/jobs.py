@@ -7,15 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from circuits.methods import METHODS
+from pipelines.costs.asked import Asked, Budget, Peak, Rule
 from pipelines.costs.forecast import (
     METHODS_FORECAST,
     SCORES_FORECAST,
     SCORES_OF_STAGES,
     STAGES_FORECAST,
-    Asked,
-    Budget,
-    Peak,
-    Rule,
     peak,
     without_number,
 )

@@ -20,16 +20,9 @@ import torch
 from circuits.methods import METHODS
 from circuits.model.room import free_memory
 from circuits.model.sources import find_model
-from pipelines.costs.forecast import (
-    METHODS_FORECAST,
-    STAGES_FORECAST,
-    Asked,
-    Budget,
-    circuits,
-    loaded,
-    peak,
-    without_number,
-)
+from pipelines.costs.asked import Asked, Budget
+from pipelines.costs.forecast import METHODS_FORECAST, STAGES_FORECAST, loaded, peak, without_number
+from pipelines.costs.held_by_circuits import circuits
 from pipelines.costs.shape_of import shape_of_files
 from tests.benchmarks.one_job import JUDGING, N_CIRCUITS
 from tests.conftest import ROOT

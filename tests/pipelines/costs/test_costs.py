@@ -12,7 +12,8 @@ import pytest
 
 from circuits.evaluation.sizes import PASSES_PER_RUN
 from circuits.scores import EdgeScores
-from pipelines.costs.forecast import METHODS_FORECAST, Asked, Budget, loaded, peak
+from pipelines.costs.asked import Asked, Budget
+from pipelines.costs.forecast import METHODS_FORECAST, loaded, peak
 from pipelines.costs.memory import stored, weights
 from pipelines.costs.page import with_tables
 from pipelines.costs.passes import WORK_FORECAST

@@ -19,13 +19,12 @@ from circuits.model.batches import batches
 from circuits.model.load import load_model
 from circuits.model.sources import find_model
 from pipelines.compare.stages import TRANSFER
+from pipelines.costs.asked import Asked, Budget
 from pipelines.costs.forecast import (
     METHODS_FORECAST,
     SCORES_FORECAST,
     SCORES_OF_STAGES,
     STAGES_FORECAST,
-    Asked,
-    Budget,
     loaded,
     peak,
     without_number,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from circuits.model.sources import find_model
-from pipelines.costs.forecast import Asked, Budget
+from pipelines.costs.asked import Asked, Budget
 from pipelines.costs.passes import patched
 from pipelines.costs.shape_of import shape_of_files
 from pipelines.costs.work import plain_pass
