@@ -11,6 +11,7 @@ import pytest
 
 from pipelines import discover
 from pipelines.engine import run_job
+from pipelines.runs import stages
 from tests.pipelines.cli.test_prompts import pair, write
 
 LONG = {"answers": [" Martin and"], "wrong_answers": [" David and"]}
@@ -100,6 +101,20 @@ def test_what_is_left_out_is_said_before_a_model_is_loaded_and_once(
     # Of another method on the same prompts, which are made, as well.
     again = circuits(*asked, "--method", "eap").stderr.splitlines()
     assert again[1].endswith(left_out)
+
+
+def test_a_file_is_read_once_by_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    n_read, whole = [], stages.read_prompts
+    monkeypatch.setattr(stages, "read_prompts", lambda *of, **how: n_read.append(1) or whole(*of, **how))
+    file = write(tmp_path / "own.jsonl", pair("David", "Martin"), pair("Martin", "David"))
+    discover(str(file), out=tmp_path / "runs", method="random", edges=5)
+    assert len(n_read) == 1
+    # Of another content, or another selection, nothing is taken over.
+    discover(str(file), out=tmp_path / "runs", method="random", edges=5, ablation="zero", prompts=1)
+    write(file, pair("Leo", "Sam"))
+    run = discover(str(file), out=tmp_path / "runs", method="random", edges=5)
+    assert len(n_read) == 3
+    assert run.summary["n_prompts"] == 1
 
 
 def test_words_left_out_of_a_template_are_said_before_a_model_is_loaded(
