@@ -9,9 +9,17 @@ from typing import Any
 
 import pytest
 
+from circuits import PromptSet
 from pipelines import discover
 from pipelines.engine import run_job
+from pipelines.engine.execute import Work
+from pipelines.engine.job import Job
+from pipelines.engine.stage import Stage
+from pipelines.engine.store import Store
 from pipelines.runs import stages
+from pipelines.runs.before_weights import before_weights
+from pipelines.runs.settings import CommandSettings
+from pipelines.runs.stages import PROMPTS, build_prompts
 from tests.pipelines.cli.test_prompts import pair, write
 
 LONG = {"answers": [" Martin and"], "wrong_answers": [" David and"]}
@@ -45,16 +53,30 @@ def test_a_metric_that_refuses_the_answers_does_so_before_weights_are_loaded(
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        (("needle", "--prompts", "30"), f"{REFUSED} 30 of 30 prompts have several (the first is prompt 0, with up to"),
-        (("needle", "--solved"), f"{REFUSED} "),
-        (("agreement",), "task 'agreement' cannot be built for this model's tokenizer: needs at least"),
-        (("ioi", "--ablation", "noise", "--ablation-set", "at=S3"), "noise is to be added at role 'S3'; the prompts"),
+        (
+            ("discover", "needle", "--prompts", "30"),
+            f"{REFUSED} 30 of 30 prompts have several (the first",
+        ),
+        (("discover", "needle", "--solved"), f"{REFUSED} "),
+        (("discover", "agreement"), "task 'agreement' cannot be built for this model's tokenizer: needs at least"),
+        (
+            ("discover", "ioi", "--ablation", "noise", "--ablation-set", "at=S3"),
+            "noise is to be added at role 'S3'; the prompts",
+        ),
+        (
+            ("profile", "ioi", "--profiles", "options"),
+            "profile 'options': no prompt of 'ioi' has the role",
+        ),
+        (
+            ("attention", "ioi", "--heads", "a0.h0", "--row", "S3"),
+            "prompt 0 has no role 'S3', whose row could",
+        ),
     ],
 )
 def test_what_a_task_lacks_is_said_before_weights_are_loaded(
     circuits: Callable[..., Any], asked: tuple[str, ...], said: str
 ) -> None:
-    refused = circuits("discover", *asked)
+    refused = circuits(*asked)
     assert refused.exit_code == 2
     assert said in refused.stderr
 
@@ -115,6 +137,23 @@ def test_a_file_is_read_once_by_a_run(tmp_path: Path, monkeypatch: pytest.Monkey
     run = discover(str(file), out=tmp_path / "runs", method="random", edges=5)
     assert len(n_read) == 3
     assert run.summary["n_prompts"] == 1
+
+
+def test_what_only_later_prompts_have_is_no_reason_to_refuse_them() -> None:
+    """Of many prompts, the first few are looked at first."""
+    shown: list[int] = []
+
+    def refuses_few(settings: Any, prompts: PromptSet) -> None:
+        shown.append(len(prompts))
+        if len(prompts) < 40:
+            raise ValueError("a role is missing")
+
+    store = Store("runs")
+    settings = {"task": "ioi", "corruption": "flip", "n": 40, "seed": 0, "model": "m", "tokenizer": "t"}
+    maker = Job(PROMPTS, settings, locations={"model": "reference"})
+    asking = Job(Stage("asking", 1, build_prompts, requires=refuses_few), {}, {"prompts": (maker.key,)})
+    assert before_weights([Work(store, (maker, asking), "run own")], CommandSettings()) == []
+    assert shown == [16, 40]
 
 
 def test_words_left_out_of_a_template_are_said_before_a_model_is_loaded(
