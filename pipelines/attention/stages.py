@@ -27,13 +27,18 @@ def check(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Resu
     prompts = prompts_from(inputs["prompts"][0])
     model().check_prompts(prompts)
     check_heads(model(), _heads(settings))
-    number, row = settings["prompt"], settings["row"]
-    if number >= len(prompts):
+    if (number := settings["prompt"]) >= len(prompts):
         raise ValueError(f"there is no prompt {number}: {len(prompts)} were asked for, counted from 0.")
-    if row not in prompts.prompts[number].roles:
+    require_row(settings, prompts)
+    return Result({"roles": list(prompts.roles)})
+
+
+def require_row(settings: Mapping[str, Any], prompts: PromptSet) -> None:
+    """Raise a ValueError where the prompt that is shown is among these, and lacks the row."""
+    number, row = settings["prompt"], settings["row"]
+    if number < len(prompts) and row not in prompts.prompts[number].roles:
         known = ", ".join(prompts.prompts[number].roles)
         raise ValueError(f"prompt {number} has no role {row!r}, whose row could be shown. It has {known}.")
-    return Result({"roles": list(prompts.roles)})
 
 
 def pattern(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
@@ -85,7 +90,7 @@ def _heads(settings: Mapping[str, Any]) -> list[Component]:
     return [Component.parse(name) for name in settings["heads"]]
 
 
-CHECK = Stage("check-attention", 1, check)
+CHECK = Stage("check-attention", 1, check, requires=require_row)
 PATTERN = Stage("attention-pattern", 1, pattern, title="attention on a prompt")
 MORE = Stage("attention-more", 1, more_patterns, title="attention on more prompts")
 BY_ROLE = Stage("attention-by-role", 1, by_role, title="attention by role")

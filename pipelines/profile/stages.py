@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from circuits.profiles import WeightProfile, measure_profiles, places_of, weigh_profiles
 from pipelines.engine.result_file import Result
@@ -11,6 +11,9 @@ from pipelines.engine.stage import Inputs, LoadModel, Stage
 from pipelines.profile.given import profiles_from
 from pipelines.runs.codec import prompts_from
 from pipelines.runs.stage_inputs import slice_of
+
+if TYPE_CHECKING:
+    from circuits.data.prompts import PromptSet
 
 
 def check(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
@@ -28,6 +31,12 @@ def check(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Resu
     components = [[str(part) for part in profile.components(wiring)] for profile in places]
     about = {"n_layers": wiring.n_layers, "n_heads": wiring.n_heads}
     return Result({"places": list(places.values()), "components": components, **about})
+
+
+def require_read(settings: Mapping[str, Any], prompts: PromptSet) -> None:
+    """Raise a ValueError where prompts lack what a profile reads."""
+    for own in profiles_from(settings["profiles"]):
+        own.check(prompts)
 
 
 def profile(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
@@ -60,6 +69,6 @@ def weigh(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Resu
     )
 
 
-CHECK = Stage("check-profiles", 2, check)
+CHECK = Stage("check-profiles", 2, check, requires=require_read)
 PROFILE = Stage("profile", 2, profile)
 WEIGH = Stage("profile-weights", 1, weigh, title="profile weights")

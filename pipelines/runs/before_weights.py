@@ -56,14 +56,15 @@ def _before(maker: Job, readers: Sequence[Job], part: Work, settings: CommandSet
         return _warnings(prompts_from(part.store.read(maker.key)), maker, settings) if readers else []
     if (prompts := _first(maker)) is None:
         return []
+    is_solved = bool(maker.settings.get("solved"))
     for reader in readers:
         try:
-            _require(reader, prompts, is_solved=bool(maker.settings.get("solved")))
+            _require(reader, prompts, is_solved=is_solved)
         except ValueError:
-            # In the words that it has for all of them.
-            if len(prompts) < maker.settings["n"] and (every := _first(maker, of_all=True)) is not None:
-                reader.stage.requires(reader.settings, every)
-            raise
+            # All of them decide, and the error counts them.
+            if len(prompts) >= maker.settings["n"] or (every := _first(maker, of_all=True)) is None:
+                raise
+            _require(reader, every, is_solved=is_solved)
     return _warnings(prompts, maker, settings)
 
 

@@ -41,6 +41,10 @@ if TYPE_CHECKING:
     from circuits.tasks.base import Task
 
 
+_READ: dict[tuple[str, ...], PromptSet] = {}
+"""The prompts of the file that was read last before weights were loaded, for the job that makes prompts of it."""
+
+
 class Read(NamedTuple):
     """The prompts of a file as a tokenizer reads them, before weights are loaded; None reads token ids."""
 
@@ -82,7 +86,9 @@ def require_readable(settings: Mapping[str, Any]) -> Read | None:
         return None
     tokenizer = tokenizer_of(settings["model_at"])
     if _is_pairs(settings):
-        return Read(tokenizer, _of_file(settings, tokenizer))
+        content = _content_of(settings)
+        held = None if content is None else _READ.pop(content, None)
+        return Read(tokenizer, _of_file(settings, tokenizer) if held is None else held)
     if tokenizer is None:
         return None
     if settings.get("task") in TASKS:
@@ -107,7 +113,11 @@ def first_prompts(settings: Mapping[str, Any], *, most: int | None = None) -> Pr
     if not _is_told_by_words(settings):
         return None
     if _is_pairs(settings):
-        return _taken(settings, _of_file(settings, tokenizer_of(settings["model_at"])))
+        prompts = _of_file(settings, tokenizer_of(settings["model_at"]))
+        if (content := _content_of(settings)) is not None:
+            _READ.clear()
+            _READ[content] = prompts
+        return _taken(settings, prompts)
     is_template = bool(settings.get("template"))
     made = read_template(Path(settings["path"])) if is_template else _task_of_words(settings)
     if (tokenizer := tokenizer_of(settings["model_at"])) is None:
@@ -134,6 +144,12 @@ def _of_file(settings: Mapping[str, Any], tokenizer: Tokenizer | None) -> Prompt
     return read_prompts(Path(settings["path"]), tokenizer, leaves_out_unchanged=leaves_out)
 
 
+def _content_of(settings: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """What decides the prompts of a job's file; None where no job says by which tokenizer they are read."""
+    names = ("path", "file", "tokenizer", "leaves_out_unchanged")
+    return tuple(str(settings.get(name)) for name in names) if "tokenizer" in settings else None
+
+
 def prompts_for(settings: Mapping[str, Any], loaded: Model, read: Read | None = None) -> PromptSet:
     """What `build_prompts` keeps.
 
@@ -148,7 +164,8 @@ def prompts_for(settings: Mapping[str, Any], loaded: Model, read: Read | None = 
     elif settings.get("template"):
         prompts = _of_template(settings, loaded)
     elif "file" in settings:
-        if read is not None and read.tokenizer is loaded.tokenizer:
+        # That a job's tokenizer is the one that its settings name was looked at when its model was loaded.
+        if read is not None and (read.tokenizer is loaded.tokenizer or "tokenizer" in settings):
             prompts = read.prompts
         else:
             prompts = _of_file(settings, loaded.tokenizer)

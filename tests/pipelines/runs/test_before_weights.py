@@ -9,8 +9,17 @@ from typing import Any
 
 import pytest
 
+from circuits import PromptSet
 from pipelines import discover
 from pipelines.engine import run_job
+from pipelines.engine.execute import Work
+from pipelines.engine.job import Job
+from pipelines.engine.stage import Stage
+from pipelines.engine.store import Store
+from pipelines.runs import stages
+from pipelines.runs.before_weights import before_weights
+from pipelines.runs.settings import CommandSettings
+from pipelines.runs.stages import PROMPTS, build_prompts
 from tests.pipelines.cli.test_prompts import pair, write
 
 LONG = {"answers": [" Martin and"], "wrong_answers": [" David and"]}
@@ -44,17 +53,31 @@ def test_a_metric_that_refuses_the_answers_does_so_before_weights_are_loaded(
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        (("needle", "--prompts", "30"), f"{REFUSED} 30 of 30 prompts have several (the first is prompt 0, with up to"),
-        (("needle", "--solved"), f"{REFUSED} "),
-        (("agreement",), "task 'agreement' cannot be built for this model's tokenizer: needs at least"),
-        (("agreement",), "`circuits tasks --model ...` lists the tasks that a model can be asked"),
-        (("ioi", "--ablation", "noise", "--ablation-set", "at=S3"), "noise is to be added at role 'S3'; the prompts"),
+        (
+            ("discover", "needle", "--prompts", "30"),
+            f"{REFUSED} 30 of 30 prompts have several (the first",
+        ),
+        (("discover", "needle", "--solved"), f"{REFUSED} "),
+        (("discover", "agreement"), "task 'agreement' cannot be built for this model's tokenizer: needs at least"),
+        (("discover", "agreement"), "`circuits tasks --model ...` lists the tasks that a model can be asked"),
+        (
+            ("discover", "ioi", "--ablation", "noise", "--ablation-set", "at=S3"),
+            "noise is to be added at role 'S3'; the prompts",
+        ),
+        (
+            ("profile", "ioi", "--profiles", "options"),
+            "profile 'options': no prompt of 'ioi' has the role",
+        ),
+        (
+            ("attention", "ioi", "--heads", "a0.h0", "--row", "S3"),
+            "prompt 0 has no role 'S3', whose row could",
+        ),
     ],
 )
 def test_what_a_task_lacks_is_said_before_weights_are_loaded(
     circuits: Callable[..., Any], asked: tuple[str, ...], said: str
 ) -> None:
-    refused = circuits("discover", *asked)
+    refused = circuits(*asked)
     assert refused.exit_code == 2
     assert said in refused.stderr
 
@@ -101,6 +124,37 @@ def test_what_is_left_out_is_said_before_a_model_is_loaded_and_once(
     # Of another method on the same prompts, which are made, as well.
     again = circuits(*asked, "--method", "eap").stderr.splitlines()
     assert again[1].endswith(left_out)
+
+
+def test_a_file_is_read_once_by_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    n_read, whole = [], stages.read_prompts
+    monkeypatch.setattr(stages, "read_prompts", lambda *of, **how: n_read.append(1) or whole(*of, **how))
+    file = write(tmp_path / "own.jsonl", pair("David", "Martin"), pair("Martin", "David"))
+    discover(str(file), out=tmp_path / "runs", method="random", edges=5)
+    assert len(n_read) == 1
+    # Of another content, or another selection, nothing is taken over.
+    discover(str(file), out=tmp_path / "runs", method="random", edges=5, ablation="zero", prompts=1)
+    write(file, pair("Leo", "Sam"))
+    run = discover(str(file), out=tmp_path / "runs", method="random", edges=5)
+    assert len(n_read) == 3
+    assert run.summary["n_prompts"] == 1
+
+
+def test_what_only_later_prompts_have_is_no_reason_to_refuse_them() -> None:
+    """Of many prompts, the first few are looked at first."""
+    shown: list[int] = []
+
+    def refuses_few(settings: Any, prompts: PromptSet) -> None:
+        shown.append(len(prompts))
+        if len(prompts) < 40:
+            raise ValueError("a role is missing")
+
+    store = Store("runs")
+    settings = {"task": "ioi", "corruption": "flip", "n": 40, "seed": 0, "model": "m", "tokenizer": "t"}
+    maker = Job(PROMPTS, settings, locations={"model": "reference"})
+    asking = Job(Stage("asking", 1, build_prompts, requires=refuses_few), {}, {"prompts": (maker.key,)})
+    assert before_weights([Work(store, (maker, asking), "run own")], CommandSettings()) == []
+    assert shown == [16, 40]
 
 
 def test_words_left_out_of_a_template_are_said_before_a_model_is_loaded(
