@@ -8,6 +8,7 @@ from dataclasses import replace
 from circuits.html_text import html_block, html_facts, html_image, html_note, html_table
 from graphs.circuit_graph import CircuitGraph
 from graphs.comparison.comparison import Comparison
+from graphs.comparison.overlap import Overlap
 from graphs.export.about import MARK, about_text
 from graphs.figures.layered.drawing import composed, drawing_bytes
 from graphs.figures.layered.settings import DrawingSettings
@@ -72,8 +73,13 @@ def _of_circuit(graph: CircuitGraph) -> Iterator[str]:
 def _of_comparison(comparison: Comparison) -> Iterator[str]:
     a, b = comparison.labels
     rows = [
-        (level, overlap.n_shared, overlap.n_a, overlap.n_b, overlap.iou, overlap.expected_iou, overlap.p_value)
+        (level, overlap.n_shared, overlap.n_a, overlap.n_b, overlap.iou, overlap.expected_iou, _p(overlap))
         for level, overlap in comparison.reuse.levels.items()
     ]
     headings = ("", "shared", f"in {a}", f"in {b}", "intersection over union", "by chance", "p")
     yield html_table(headings, rows)
+
+
+def _p(overlap: Overlap) -> float | str | None:
+    """As figures say it: a number that says nothing is none."""
+    return overlap.p_value if overlap.p_value is None or overlap.can_tell else "too few to tell"

@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from circuits.files import read_bytes
+from circuits.files import read_bytes, reading_fault
 from circuits.methods import METHODS
 from circuits.model.fetchable import FETCHABLE
 from circuits.model.sources import BUNDLED, GGUF, find_model, is_path, source_fingerprint
@@ -16,7 +16,7 @@ from pipelines.engine.execution import DEFAULT_STORE
 from pipelines.runs.options import as_yaml_values
 from pipelines.runs.run import is_file, run_folders
 from pipelines.runs.settings import IMAGE_PATHS, CommandSettings, NamedRunConfig, RunConfig
-from pipelines.runs.settings_file import parse_assignments
+from pipelines.runs.settings_file import parse_assignments, parse_lists
 
 
 def located(
@@ -48,6 +48,8 @@ def _located(
             found.append(_model(word, facts, file, known))
         elif before == "--set":
             found.append(_assignment(word, method, facts, file, known))
+        elif before == "--vary":
+            found.append(_varied(word, method, facts, file, known))
         else:
             found.append(word)
     return found
@@ -79,7 +81,7 @@ def _with_facts(
             own |= {} if _hashes(own) else {"prompts": facts.get("prompts")}
             number += 1
         elif facts.get("models"):
-            own = {"models": facts["models"], "prompts": facts.get("prompts")}
+            own = {"models": facts["models"], "prompts": facts.get("prompts"), "read": facts.get("read")}
         yield words, settings, own
 
 
@@ -160,19 +162,27 @@ class _Wanted(NamedTuple):
 def _taken(word: str, wanted: _Wanted, content: Callable[[Path], str | None], file: Path, known: _Known) -> Path:
     """The nearest place that holds what is wanted. ValueError where none does.
 
-    content  the hash of what lies at a place; None where nothing does
+    content  the hash of what lies at a place; None where nothing does, and an OSError where that cannot be read
     """
     if len(wanted.hashes) > 1:
         raise ValueError(
             f"{file} keeps commands on {len(wanted.hashes)} {wanted.what} with different content: which of them a "
             "command takes is not said. Not run: rerun a file of one of the runs."
         )
-    there = []
+    there, unread = [], []
     for path in _candidates(word, file, known):
-        if (held := content(path)) in wanted.hashes:
+        try:
+            held = content(path)
+        except OSError as error:
+            unread.append(f"{path} ({reading_fault(error)})")
+            continue
+        if held in wanted.hashes:
             return path
         there += [] if held is None else [path]
     what = f"{file} was made from {wanted.what} with the {wanted.kind} {min(wanted.hashes)}"
+    if unread:
+        others = f" {_listed(there)} holds something else." if there else ""
+        raise ValueError(f"{what}. Not readable: {', '.join(dict.fromkeys(unread))}.{others} Not run.")
     if there:
         raise ValueError(f"{what}, and {_listed(there)} holds something else. Not run.")
     raise ValueError(f"{what}, which is not here. Not run: put it where the command says, {word}.")
@@ -194,21 +204,39 @@ def _assignment(word: str, method: str | None, facts: Any, file: Path, known: _K
         ((name, value),) = parse_assignments([word]).items()
     except ValueError:  # which the command says itself
         return word
-    fingerprint = METHODS[method].path_settings().get(name) if method is not None and method in METHODS else None
-    hashes = _settings(facts, name, method)
-    if fingerprint is None or not isinstance(value, str) or not hashes:
+    place = _setting(name, value, method, facts, file, known)
+    return word if place == value else f"{name}={as_yaml_values([place])}"
+
+
+def _varied(word: str, method: str | None, facts: Mapping[str, Any], file: Path, known: _Known) -> str:
+    """A setting and its values, `KEY=V1,V2`: each that is a model, or a path that the method reads, where it lies."""
+    try:
+        ((name, values),) = parse_lists([word], "--vary").items()
+    except ValueError:  # which the command says itself
         return word
+    if name == "model":
+        places = [_model(value, facts, file, known) if isinstance(value, str) else value for value in values]
+    else:
+        places = [_setting(name.replace("-", "_"), value, method, facts, file, known) for value in values]
+    return word if places == values else f"{name}={as_yaml_values(places)}"
+
+
+def _setting(name: str, value: Any, method: str | None, facts: Any, file: Path, known: _Known) -> Any:
+    """The value of a method's setting; of a path of which a content is told, where that lies."""
+    fingerprint = METHODS[method].path_settings().get(name) if method is not None and method in METHODS else None
+    if fingerprint is None or not isinstance(value, str) or not (hashes := _settings(facts, name, method, value)):
+        return value
 
     def content(path: Path) -> str | None:
         if not _exists(path):
             return None
         try:
             return fingerprint(str(path.absolute()))
-        except (OSError, ValueError):  # something that the method cannot read
+        except ValueError:  # something that the method cannot take
             return ""
 
     place = _taken(value, _Wanted(f"{name} {Path(value).name}", hashes, "hash"), content, file, known)
-    return word if place == Path(value) else f"{name}={as_yaml_values([_from_here(place)])}"
+    return value if place == Path(value) else _from_here(place)
 
 
 def _from_here(place: Path) -> str:
@@ -279,8 +307,12 @@ def _hashes(facts: Any) -> dict[str, set[str]]:
     return found
 
 
-def _settings(facts: Any, name: str, method: str | None) -> set[str]:
-    """The hashes that facts tell of what a method read for a setting that is a path."""
+def _settings(facts: Any, name: str, method: str | None, value: str) -> set[str]:
+    """The hashes that facts tell of what a method read for a setting that is a path: by the name of the file where they
+    tell that, as those of a command do that read several."""
+    read = [one for one in _mappings(facts) if one.get("setting") == name and one.get("read") == Path(value).name]
+    if read:
+        return {hashed for one in read if isinstance(hashed := one.get("hash"), str)}
     scored = [one for one in _mappings(facts) if one.get("method") == method and "model_fingerprint" in one]
     used = [given for one in scored if isinstance(given := one.get("settings"), Mapping)]
     return {hashed for given in used if isinstance(hashed := given.get(name), str)}

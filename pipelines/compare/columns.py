@@ -69,11 +69,11 @@ OVERLAP = (
     measured("between_expected", "reuse_index.chance"),
     REUSE_INDEX,
 )
-# A row per pair, level, null and measure.
+# A row per pair, level, null and measure; `leads` where tables of the overlap show its p.
 CHANCE = (
     *map(Column, ("a", "b", "level", "null", "measure", "value")),
     measured("expected"),
     P,
     P_CORRECTED,
-    *map(Column, ("can_tell", "n_samples")),
+    *map(Column, ("can_tell", "leads", "n_samples")),
 )

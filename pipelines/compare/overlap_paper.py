@@ -8,8 +8,8 @@ from graphs.comparison.level import level_in_words
 from graphs.comparison.nulls import NULLS
 from graphs.comparison.traces import TraceComparison
 from pipelines.compare.columns import IOU, P_CORRECTED, REUSE_INDEX, WITHIN, P, measure
-from pipelines.compare.overlap_rows import level_rows
-from pipelines.compare.overlap_table import chance_of, leading, scores_in_words
+from pipelines.compare.overlap_rows import chance_of, leading, level_rows
+from pipelines.compare.overlap_table import scores_in_words
 from pipelines.compare.pairs_paper import of_pairs
 from pipelines.reporting.paper.table import PaperTable
 from pipelines.reporting.tables import Column, Row, measured

@@ -37,32 +37,46 @@ def comparisons_of(runs: Sequence[Run], *, across_models: bool) -> dict[tuple[in
 
 
 def overlap_rows(labels: Sequence[str], comparisons: Comparisons) -> list[Row]:
-    """A row per pair. Of every null at every level, and of the one that leads, p is corrected for all pairs (Holm)."""
+    """A row per pair, with what every null says at every level (`chances`), in which every p has its one place.
+
+    p is corrected for all pairs (Holm), those aside of which a null cannot tell; the row's own is that of the null that
+    leads, of edges, or of heads where circuits were chosen by components.
+    """
     rows = [_row(labels, pair, comparison) for pair, comparison in comparisons.items()]
-    for row, corrected in zip(rows, holm(list(by_chance(comparisons).values())), strict=True):
-        row["p_value_corrected"] = corrected
     entries: dict[tuple[str, str, str], list[Row]] = {}
     for row in rows:
         for level, overlap in row["levels"].items():
             for chance in overlap["chances"]:
+                chance["leads"] = (chance["null"], chance["measure"]) == (leading(overlap), "iou")
                 entries.setdefault((level, chance["null"], chance["measure"]), []).append(chance)
     for alike in entries.values():
-        for chance, corrected in zip(alike, holm([each["p_value"] for each in alike]), strict=True):
+        told = [each["p_value"] if each["can_tell"] else None for each in alike]
+        for chance, corrected in zip(alike, holm(told), strict=True):
             chance["p_value_corrected"] = corrected
+    for row in rows:
+        chance = _of_chosen(row)
+        row["p_value_corrected"] = None if chance is None else chance["p_value_corrected"]
     return rows
 
 
-def by_chance(comparisons: Comparisons) -> dict[tuple[int, int], float | None]:
-    """The probability of sharing as many edges by chance; as many heads, of circuits that were chosen by components.
+def leading(level: Mapping[str, Any]) -> str:
+    """The null that leads: of edges, the one that keeps their ports too."""
+    names = [chance["null"] for chance in level["chances"]]
+    return "within ports" if "within ports" in names else "within layer"
 
-    None where even the largest overlap that such circuits could have would be no surprise by chance.
-    """
-    found = {}
-    for pair, comparison in comparisons.items():
-        reuse = comparison.reuse
-        chosen = reuse.heads if reuse.edges.p_value is None else reuse.edges
-        found[pair] = chosen.p_value if chosen.can_tell else None
-    return found
+
+def chance_of(level: Mapping[str, Any], null: str, measure: str = "iou") -> Mapping[str, Any] | None:
+    """What a null says at a level; None where it was not asked."""
+    chances: Sequence[Mapping[str, Any]] = level["chances"]
+    return next((each for each in chances if (each["null"], each["measure"]) == (null, measure)), None)
+
+
+def _of_chosen(row: Row) -> Mapping[str, Any] | None:
+    """What the null that leads says of edges; of heads, where circuits were chosen by components."""
+    of_edges, of_heads = (
+        chance_of(row["levels"][level], leading(row["levels"][level])) for level in ("edges", "heads")
+    )
+    return of_heads if of_edges is None or of_edges["p_value"] is None else of_edges
 
 
 def part_rows(labels: Sequence[str], comparisons: Comparisons) -> list[Row]:

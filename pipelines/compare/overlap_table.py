@@ -10,6 +10,7 @@ from graphs.comparison.level import level_in_words
 from graphs.comparison.membership import BELONGS
 from graphs.comparison.nulls import NULLS
 from pipelines.compare.columns import P_CORRECTED, SAMPLES, P
+from pipelines.compare.overlap_rows import chance_of, leading
 from pipelines.compare.report import StoredComparison
 from pipelines.reporting.p_values import is_least, p_shown
 from pipelines.reporting.tables import (
@@ -72,6 +73,12 @@ def print_overlap(stored: StoredComparison) -> None:
         if not (name == "edges" and is_by_layer)
     }
     _print_counts(shown, f"overlap of {summary['a']} and {summary['b']}")
+    if tested := {name: leading(level) for name, level in shown.items() if chance_of(level, leading(level))}:
+        of_edges = [f"of {name}, {null}" for name, null in tested.items() if null != "within layer"]
+        nulls = "; ".join([*(["within layer"] if len(of_edges) < len(tested) else []), *of_edges])
+        print_line(
+            f"IoU by chance and p are those of the null {nulls}: rows of the table of all nulls, and of chance.csv."
+        )
     if untold := [name for name, level in shown.items() if not _can_tell(level)]:
         print_line(
             f"of {'; of '.join(untold)}, p says nothing: even the largest overlap that such circuits could have would "
@@ -98,7 +105,7 @@ def _print_counts(levels: Mapping[str, Row], title: str) -> None:
             _number((chance_of(level, leading(level)) or {}).get("expected")),
             _within(level),
             _index(level),
-            _p(chance_of(level, leading(level)), "p_value"),
+            _p(chance_of(level, leading(level)), "p_value") if _can_tell(level) else DASH,
         ]
         for name, level in levels.items()
     ]
@@ -187,20 +194,9 @@ def _counted(n: int, parts: str) -> str:
     return f"{n:,} {parts.removesuffix('s') if n == 1 else parts}"
 
 
-def leading(level: Row) -> str:
-    """The null that leads: of edges, the one that keeps their ports too."""
-    names = [chance["null"] for chance in level["chances"]]
-    return "within ports" if "within ports" in names else "within layer"
-
-
 def _can_tell(level: Row) -> bool:
     chance = chance_of(level, leading(level))
     return chance is None or chance["can_tell"]
-
-
-def chance_of(level: Row, null: str, measure: str = "iou") -> Row | None:
-    chances: Sequence[Row] = level["chances"]
-    return next((each for each in chances if (each["null"], each["measure"]) == (null, measure)), None)
 
 
 def _expected(chance: Row | None) -> str:

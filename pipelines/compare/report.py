@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from circuits.files import portable
-from circuits.intervals import holm
 from circuits.solved import dropped
 from graphs.comparison.traces import compare_traces
 from pipelines.compare.by_stage import stage_overlaps
 from pipelines.compare.checkpoint_rows import checkpoint_rows
 from pipelines.compare.differences import different_settings
 from pipelines.compare.many import OfMany, of_many
-from pipelines.compare.overlap_rows import by_chance, comparisons_of, groups_across, overlap_rows
+from pipelines.compare.overlap_rows import comparisons_of, groups_across, overlap_rows
 from pipelines.compare.plan import ComparePlan
 from pipelines.compare.transfer_rows import larger_than_needed, transfer_rows
 from pipelines.reporting.report import Format, Report
@@ -104,12 +103,12 @@ def report(plan: ComparePlan) -> StoredComparison:
         "run_folders": {label: _from(plan.folder, run.folder) for label, run in zip(labels, runs, strict=True)},
     }
     summary["of_runs"] = {label: _facts(run) for label, run in zip(labels, runs, strict=True)}
+    overlaps = overlap_rows(labels, comparisons)
     # Each of several pairs has its chance of sharing much by luck.
-    found = by_chance(comparisons)
-    chance = dict(zip(found, holm(list(found.values())), strict=True))
+    chance = {pair: row["p_value_corrected"] for pair, row in zip(comparisons, overlaps, strict=True)}
     summary["transfer"] = None if plan.transfer is None else transfer_rows(plan.transfer, labels, chance)
     summary["no_transfer"] = plan.no_transfer
-    summary["overlaps"] = overlap_rows(labels, comparisons)
+    summary["overlaps"] = overlaps
     summary["by_stage"] = stage_overlaps(runs, labels)
     summary["checkpoints"] = [] if plan.transfer is None else checkpoint_rows(plan.runs, plan.transfer, labels)
     many = of_many(plan, labels, summary["transfer"])

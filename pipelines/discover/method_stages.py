@@ -16,6 +16,7 @@ from pipelines.engine.job import Job, keys_of
 from pipelines.engine.stage import Inputs, LoadModel, Stage
 from pipelines.runs.codec import prompts_from
 from pipelines.runs.first_jobs import FirstJobs
+from pipelines.runs.method_settings import OF_SETTING
 from pipelines.runs.stage_inputs import ablation_of
 
 # Setting -> what gives the fingerprint of what is at its path.
@@ -81,7 +82,7 @@ def _of_part(whole: Job, stage: MethodStage, number: int, part: Part) -> Job:
 
 
 def _location(name: str) -> str:
-    return f"setting {name}"
+    return f"{OF_SETTING}{name}"
 
 
 def _locate(paths: Paths, settings: Mapping[str, Any], locations: Mapping[str, str]) -> Mapping[str, Any]:

@@ -118,6 +118,10 @@ def _each(value: Any) -> tuple[Any, ...]:
     return tuple(value) if isinstance(value, (tuple, list)) else (value,)
 
 
+OF_SETTING = "setting "
+"""Before the name of a method's setting that is a path, among the places (`Job.locations`) of a job."""
+
+
 def with_fingerprints(method: Mapping[str, Any]) -> dict[str, Any]:
     """A method's name and settings, with the fingerprint of what is there in place of each path."""
     settings = dict(method["settings"])
@@ -146,10 +150,8 @@ def with_portable_paths(settings: AnySettings) -> AnySettings:
     for name, value in settings:
         if isinstance(value, Path):
             changes[name] = Path(portable(value))
-        elif name == "model" and isinstance(value, str) and (is_path(value) or Path(value).is_absolute()):
-            path = portable(value)
-            # OWNER/NAME is a model of Hugging Face.
-            changes[name] = f"./{path}" if path.count("/") == 1 and path[0] != "." else _as_path(path)
+        elif name == "model" and isinstance(value, str):
+            changes[name] = _portable_model(value)
     if isinstance(settings, PromptSettings) and settings.prompt_file is not None:
         file = portable(settings.task)
         changes["task"] = file if file.lower().endswith(PROMPT_ENDINGS) else _as_path(file)
@@ -157,7 +159,29 @@ def with_portable_paths(settings: AnySettings) -> AnySettings:
         given = {name: settings.settings.get(name) for name in METHODS[settings.method].path_settings()}
         told = {name: portable(path) for name, path in given.items() if path is not None}
         changes["settings"] = dict(settings.settings) | told
+        if isinstance(varied := getattr(settings, "vary", None), Mapping):
+            changes["vary"] = {key: _portable_values(key, values, settings.method) for key, values in varied.items()}
     return settings.model_copy(update=changes)
+
+
+def _portable_values(key: str, values: Any, method: str) -> Any:
+    """The values of a setting that is varied, paths as files tell them."""
+    if isinstance(values, str) or not isinstance(values, Sequence):
+        return values
+    if key == "model":
+        return [_portable_model(value) if isinstance(value, str) else value for value in values]
+    if key.replace("-", "_") in METHODS[method].path_settings():
+        return [portable(value) if isinstance(value, str | Path) else value for value in values]
+    return values
+
+
+def _portable_model(value: str) -> str:
+    """A model's name as it is, its path as files tell it."""
+    if not (is_path(value) or Path(value).is_absolute()):
+        return value
+    path = portable(value)
+    # OWNER/NAME is a model of Hugging Face.
+    return f"./{path}" if path.count("/") == 1 and path[0] != "." else _as_path(path)
 
 
 def _as_path(path: str) -> str:

@@ -17,7 +17,7 @@ from circuits.model.sources import is_path
 from circuits.versions import versions
 from pipelines.engine.plan import Plan
 from pipelines.runs.asked_model import graph_bytes
-from pipelines.runs.method_settings import with_portable_paths
+from pipelines.runs.method_settings import OF_SETTING, with_portable_paths
 from pipelines.runs.options import command_line
 from pipelines.runs.run import Run, open_run, prompt_use, read_circuit
 from pipelines.runs.run_plan import RunPlan
@@ -52,6 +52,7 @@ def origin_of(
         "settings": named.model_dump(mode="json", exclude_none=True, exclude={"folder"}, fallback=str),
         "models": _models(plan),
         "prompts": list(_prompts(plan)),
+        "read": _read(plan),
         "circuits": circuits,
     }
     return {key: value for key, value in facts.items() if value}
@@ -126,6 +127,17 @@ def _models(plan: Plan) -> dict[str, str]:
 
 def _model(spec: str) -> str:
     return portable(spec) if is_path(spec) else spec
+
+
+def _read(plan: Plan) -> list[dict[str, str]]:
+    """What jobs read for settings of methods that are paths: the setting, what lay there by name, and its hash."""
+    found: dict[tuple[str, str, str], None] = {}
+    for job in (job for part in plan.work for job in part.jobs):
+        for place, path in job.locations.items():
+            name = place.removeprefix(OF_SETTING)
+            if place.startswith(OF_SETTING) and isinstance(hashed := job.settings.get(name), str):
+                found[name, Path(path).name, hashed] = None
+    return [dict(zip(("setting", "read", "hash"), one, strict=True)) for one in found]
 
 
 def _prompts(plan: Plan) -> Iterator[dict[str, Any]]:

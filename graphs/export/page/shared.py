@@ -26,7 +26,8 @@ def shared_table(subject: Comparison | Sequence[CircuitGraph], labels: Sequence[
 
 def _of_two(level: str, overlap: Overlap) -> list[str]:
     n_shared = len(overlap.shared)
-    p = "not tested" if overlap.p_value is None else f"{overlap.p_value:z.2g}"
+    told = "too few to tell" if not overlap.can_tell else f"{overlap.p_value or 0:z.2g}"
+    p = "not tested" if overlap.p_value is None else told
     shares = ("none" if value is None else f"{value:z.2f}" for value in (overlap.iou, overlap.expected_iou))
     return [
         level_in_words(level),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -133,7 +134,21 @@ def test_three_runs_are_a_matrix_with_files(circuits: Command, runs: list[Discov
     of_edges = {row["null"] for row in tables["chance"] if row["level"] == "edges"}
     assert of_edges == {"uniform", "within layer", "within ports", "generic", "beyond common"}  # none that is drawn
     for row in tables["chance"]:
-        assert float(row["p_value"]) <= float(row["p_value_corrected"]) <= 1
+        if row["can_tell"] == "True":
+            assert float(row["p_value"]) <= float(row["p_value_corrected"]) <= 1
+        else:
+            assert row["p_value_corrected"] == ""
+    kept = json.loads((store / "three" / "summary.json").read_text())["overlaps"]
+    for pair in kept:
+        (leads,) = [
+            row
+            for row in tables["chance"]
+            if row["leads"] == "True" and (row["a"], row["b"], row["level"]) == (pair["a"], pair["b"], "edges")
+        ]
+        assert leads["null"] == "within ports"
+        assert leads["p_value_corrected"] == (
+            "" if pair["p_value_corrected"] is None else str(pair["p_value_corrected"])
+        )
     assert {row["belongs"] for row in tables["parts"]} <= {"shared", "only_a", "only_b", "undecided"}
     assert {row["of"] for row in tables["overlap_curve"]} == {"heads", "edges"}
     assert not (store / "three" / "comparison.json").exists()

@@ -10,7 +10,7 @@ from circuits.components import Component, Edge, Wiring
 from graphs import CircuitGraph, compare
 from graphs.comparison.level import nodes_in_words
 from pipelines.compare.many_table import membership_text
-from pipelines.compare.overlap_table import _print_nulls, _print_scores
+from pipelines.compare.overlap_table import _print_counts, _print_nulls, _print_scores
 
 FLOOR = "can give no smaller p"
 GROUPED = Wiring(n_layers=2, n_heads=4, n_kv_heads=2)
@@ -47,6 +47,21 @@ def test_the_least_p_of_draws_is_explained_below_the_table_in_which_it_stands(
         show({"edges": level(overlap, order)})
         printed = capsys.readouterr().out
         assert (FLOOR in printed, "<= .0050" in printed) == (has_note, has_note)
+
+
+@pytest.mark.parametrize("can_tell", [True, False])
+def test_the_p_of_the_overlap_is_that_of_the_null_that_leads(capsys: pytest.CaptureFixture[str], can_tell: bool):
+    counts = dict.fromkeys(("n_a", "n_b", "n_shared"), 1) | {"iou": 1.0, "interval": None, "reuse_index": None}
+    nulls = (chance("within layer", "iou", p=0.37), chance("within ports", "iou", p=0.24, can_tell=can_tell))
+    shown = {"edges": level(*nulls) | counts | {"measures": {"of_a": 1.0, "of_b": 1.0}}}
+    _print_counts(shown, "overlap")
+    of_overlap = capsys.readouterr().out
+    _print_nulls(shown)
+    of_nulls = capsys.readouterr().out
+    assert "│ .24 │" in of_overlap if can_tell else ".24" not in of_overlap
+    assert "0.10, .24" in of_nulls if can_tell else "0.10, too few to tell" in " ".join(of_nulls.split())
+    assert ".37" not in of_overlap
+    assert "0.10, .37" in of_nulls
 
 
 def test_nodes_are_counted_with_their_kinds():

@@ -4,23 +4,31 @@ again."""
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from collections.abc import Callable
 from contextlib import chdir
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from circuits.files import portable
+from circuits.methods import METHODS
 from circuits.model.sources import model_fingerprint
 from graphs.export import EXPORTS
 from pipelines import export, open_run
 from pipelines.cli.exported import commands_of
 from pipelines.cli.located import located
 from pipelines.discover.settings import DiscoverSettings
+from pipelines.engine.job import Job
+from pipelines.runs.method_settings import OF_SETTING, with_portable_paths
 from pipelines.runs.options import command_line
+from pipelines.runs.origin import _read
 from pipelines.runs.run import names_of
+from pipelines.runs.stages import PROMPTS
+from pipelines.study.settings import StudySettings
 from tests.conftest import slow_case
 
 Command = Callable[..., Any]
@@ -213,6 +221,92 @@ def test_each_of_two_models_of_one_name_is_taken_for_its_own_run(
             found(("",), {"circuits": [one, two]})
         assert found(("one",), {"circuits": [two, one]}) == [str(a)]
         assert found(("one", "other"), {"compared": ["one", "other"], "circuits": [one, one]}) == [str(a)] * 2
+
+
+def test_models_that_a_study_varies_are_told_from_here_and_compared(
+    tmp_path: Path, new_model: Callable[..., Path]
+) -> None:
+    a, b = (new_model(tmp_path / "somebody" / name, seed=seed) for seed, name in enumerate("ab"))
+    settings = StudySettings.model_validate({"task": "ioi", "vary": {"model": [str(a), str(b), "reference"]}})
+    here = tmp_path / "here"
+    here.mkdir()
+    with chdir(here):
+        told = with_portable_paths(settings).vary
+        assert told == {"model": ["./a", "./b", "reference"]}
+        facts = {"models": {"a": model_fingerprint(str(a)), "b": model_fingerprint(str(b))}}
+        asked = ["study", "ioi", "--vary", "model=./a, ./b, reference"]
+
+        def found(file: Path) -> list[str]:
+            return located([(asked, StudySettings)], facts, file, tmp_path / "runs")[0][2:]
+
+        assert found(tmp_path / "somebody/study.csv") == ["--vary", f"model={a}, {b}, reference"]
+        with pytest.raises(ValueError, match=r"with the weights .* which are not here. Not run: put the model where"):
+            found(here / "study.csv")
+        shutil.copytree(b, here / "a")
+        with pytest.raises(ValueError, match=r"with the weights .*a has others. Not run"):
+            found(here / "study.csv")
+
+
+def test_files_that_a_study_varies_are_told_from_here_and_compared(tmp_path: Path) -> None:
+    folders = [tmp_path / "somebody" / name for name in ("one", "two")]
+    for folder in folders:
+        folder.mkdir(parents=True)
+        (folder / "cfg.json").write_text(f'{{"name": "{folder.name}"}}')
+        (folder / "sae_weights.safetensors").write_bytes(b"weights")
+    fingerprint = METHODS["head-coding"].path_settings()["autoencoder"]
+    given = {"task": "ioi", "method": "head-coding", "vary": {"autoencoder": list(map(str, folders))}}
+    told = with_portable_paths(StudySettings.model_validate(given)).vary["autoencoder"]
+    assert told == ["one", "two"]
+    read = [{"setting": "autoencoder", "read": one.name, "hash": fingerprint(str(one))} for one in folders]
+    asked = ["study", "ioi", "--method", "head-coding", "--vary", "autoencoder=one, two"]
+    facts = {"models": {"reference": "x"}, "read": read}
+    (words,) = located([(asked, StudySettings)], facts, tmp_path / "somebody/study.csv", tmp_path / "runs")
+    assert words[-1] == f"autoencoder={folders[0]}, {folders[1]}"
+    shutil.copy(folders[0] / "cfg.json", folders[1])
+    with pytest.raises(ValueError, match=r"autoencoder two with the hash .* holds something else. Not run"):
+        located([(asked, StudySettings)], facts, tmp_path / "somebody/study.csv", tmp_path / "runs")
+
+
+def test_what_jobs_read_for_settings_of_methods_is_told_with_its_hash() -> None:
+    places = {"model": "/somebody/model", f"{OF_SETTING}autoencoder": "/somebody/one"}
+    jobs = [Job(PROMPTS, {"model": "m", "autoencoder": hashed}, locations=places) for hashed in ("x", "y", "x")]
+    told = [{"setting": "autoencoder", "read": "one", "hash": hashed} for hashed in ("x", "y")]
+    assert _read(SimpleNamespace(work=[SimpleNamespace(jobs=jobs)])) == told  # pyright: ignore[reportArgumentType]
+
+
+def test_a_candidate_that_cannot_be_read_is_passed_over_or_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No permission, as anyone but root would have none; a folder, a pipe and a broken link are no files."""
+    here, there = tmp_path / "here", tmp_path / "there"
+    for folder in (here, there):
+        folder.mkdir()
+        (folder / "own.jsonl").write_text(folder.name)
+    sha256 = hashlib.sha256(b"there").hexdigest()
+    facts = {"circuits": [{"prompts": {"file": "own.jsonl", "sha256": sha256}}]}
+
+    def found() -> str:
+        commands = [(["discover", "own.jsonl"], DiscoverSettings)]
+        return located(commands, facts, there / "circuit.dot", tmp_path / "runs")[0][1]
+
+    def read(path: Path) -> bytes:
+        if path.absolute().parent in locked:
+            raise PermissionError(13, "Permission denied", str(path))
+        return path.read_bytes()
+
+    monkeypatch.setattr("pipelines.cli.located.read_bytes", read)
+    with chdir(here):
+        locked = [here]
+        assert found() == str(there / "own.jsonl")
+        locked = [here, there]
+        with pytest.raises(ValueError, match=r"Not readable: own.jsonl \(Permission denied\), .* Not run."):
+            found()
+        locked = []
+        for make in (Path.mkdir, os.mkfifo, lambda path: path.symlink_to("nowhere")):
+            Path("own.jsonl").unlink(missing_ok=True)
+            make(Path("own.jsonl"))
+            assert found() == str(there / "own.jsonl")
+            Path("own.jsonl").rmdir() if Path("own.jsonl").is_dir() else Path("own.jsonl").unlink()
 
 
 def test_what_is_no_model_is_passed_over_and_a_path_is_never_asked_of_the_hub(

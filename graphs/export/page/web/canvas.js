@@ -65,7 +65,7 @@ export class Canvas {
     this.lines = lines;
     this.used = used;
     this.boxes = [...used].filter((node) => typeof boxOf(node) === "number" && !data.nodes[node].is_bar);
-    const layers = new Set([...used].map((node) => data.nodes[node].layer));
+    const layers = new Set(this.boxes.map((node) => data.nodes[node].layer));
     cy.batch(() => {
       cy.nodes(".group").remove();
       data.nodes.forEach((_, at) => {

@@ -15,6 +15,7 @@ const AROUND = 16; // how far a line that leads down goes up at first, and comes
 const BEYOND = HEIGHT / 2 + 7; // how far from the middle of a row a passing line keeps to its lane, up and down
 const KEPT = 0.75; // the share of its way from a box that a taut line keeps: lanes stay apart, and lines have play
 const CUT = 5; // how far a curve may leave the corner of its line, less than CLEARANCE
+const CORNER = 24; // how far at most a line that passes rows goes straight up from its box, and into its end
 const STRAIGHT = 0.01; // a corner turned by less, in radians, bends nothing
 
 // Of every line the points that bend it: [start, ...control points, end], each [x, y]. A box is {id, x, y, width, isBar},
@@ -178,7 +179,8 @@ function bends(router, { from, to }, xs) {
     return [y + Math.min(BEYOND, 0.4 * (below - y)), y - Math.min(BEYOND, 0.4 * (y - above))].map((level) => ({ y: level, low, high }));
   });
   const [low, high] = [gates[0]?.y ?? end[1], gates.at(-1)?.y ?? start[1]];
-  const leave = [start[0], start[1] - reach(start[1], low)], arrive = [end[0], end[1] + reach(high, end[1])];
+  const most = gates.length ? CORNER : Infinity;
+  const leave = [start[0], start[1] - Math.min(most, reach(start[1], low))], arrive = [end[0], end[1] + Math.min(most, reach(high, end[1]))];
   // Between neighboring rows nothing is in the way of a curve that swings.
   const inner = gates.length ? rounded([start, ...taut(leave, gates, arrive), end]) : leave[0] === arrive[0] ? [] : [leave, arrive];
   return [start, ...(inner.length ? inner : [leave]), end];

@@ -154,6 +154,13 @@ def test_a_group_is_a_box_that_lines_lead_around(opened, graph, extras):
         assert right <= begin or end <= left or bottom <= over or under <= top, (one, other)
     assert passed_under(drawn) == []
     assert page.faults == []
+    # Only rows in which a node stands by itself are called by their layer.
+    alone = {node.component.layer for node in graph.nodes if node.name not in heads[:6]} - {None}
+    said = "circuitPage.canvas.cy.nodes('.layer').not('.hidden').map((node) => node.data('label'))"
+    assert set(page.page.evaluate(said)) == {f"L{layer}" for layer in alone}
+    groups = [{"name": "last", "nodes": [node.name for node in graph.nodes if node.component.layer == 3]}]
+    page.page.evaluate("(groups) => circuitPage.annotate((all) => { all.groups = groups })", groups)
+    assert "L3" not in page.page.evaluate(said)
 
 
 def test_every_line_between_groups_is_drawn(opened, graph, extras):
