@@ -339,7 +339,7 @@ def _compute(
     """
     check = None if plan is None else plan.check
     to_make = set() if plan is None else set(prompt_jobs(plan))
-    to_weigh = set(to_make)
+    to_weigh, n_to_weigh = set(to_make), len(to_make)
     owners = {job.key: part.owner for part in work for job in part.jobs}
 
     def on_done(job: Job) -> None:
@@ -365,11 +365,13 @@ def _compute(
     def weights_after(job: Job) -> Mapping[str, float]:
         if plan is None:
             return {}
-        weights = dict(plan.weights_after(job))
+        weights: Mapping[str, float] = {}
         if job.key in to_weigh:
-            to_weigh.clear()
-            weights |= weights_with_prompts(plan)
-        return weights
+            to_weigh.remove(job.key)
+            # With the first prompts, which stand for the others, and with all of them.
+            if len(to_weigh) in (n_to_weigh - 1, 0):
+                weights = weights_with_prompts(plan)
+        return {**weights, **plan.weights_after(job)}
 
     outlook = "" if plan is None else plan.outlook
     return compute_missing(

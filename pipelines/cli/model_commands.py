@@ -76,7 +76,10 @@ def doctor(
     ] = None,
     command: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="With --plan: the command whose settings they are. [discover]"),
+        typer.Option(
+            metavar="NAME",
+            help="With --plan: whose settings they are: discover, trace, study, evaluate, compare. [discover]",
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:

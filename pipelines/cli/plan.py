@@ -16,11 +16,13 @@ from pipelines.engine.execution import Execution
 from pipelines.engine.job import Job
 from pipelines.engine.plan import Plan, ResultsNeeded
 from pipelines.engine.progress import duration
+from pipelines.engine.store import Store
 from pipelines.forecast.forecast import Forecast, advice, forecast_of, free_on
 from pipelines.forecast.jobs import Lengths, Row
 from pipelines.forecast.line import prompt_jobs
 from pipelines.forecast.probe import Speed
-from pipelines.runs.settings import RunConfig
+from pipelines.runs.codec import prompts_from
+from pipelines.runs.settings import CommandSettings, RunConfig
 from pipelines.runs.settings_file import read_yaml, settings_from
 
 if TYPE_CHECKING:
@@ -31,14 +33,14 @@ _SAMPLE = 256
 
 
 def forecast_from(path: Path, command: str) -> Forecast:
-    """The forecast of a settings file, as `circuits COMMAND --config FILE` would run it. Keeps nothing.
+    """The forecast of a settings file, as the command would run it. Keeps nothing.
 
-    Loads each model, makes the prompts, and runs a few of them. Raises the ValueErrors that the command itself raises.
+    Loads each model, makes the prompts that are not kept, and runs a few of them. Raises the ValueErrors that the
+    command itself raises.
     """
-    reading = {name: offer for name, offer in offers().items() if issubclass(offer.settings, RunConfig)}
-    offer = lookup(reading, command, "command that reads a settings file")
+    planned = {name: offer for name, offer in offers().items() if _is_forecast(offer.settings)}
+    offer = lookup(planned, command, "command whose settings are forecast")
     settings, execution = settings_from(read_yaml(path, offer.settings), offer.settings)
-    assert isinstance(settings, RunConfig)
     _require_place(execution)
     try:
         with phase("planning what would be computed"):
@@ -49,16 +51,28 @@ def forecast_from(path: Path, command: str) -> Forecast:
             "it needs first is computed and kept."
         ) from None
     free = None if execution.scheduler is not None else free_on(device_of(execution))
-    probed = {name: _probed(name, makers, settings, execution) for name, makers in _by_model(plan).items()}
+    dtype = _dtype(plan)
+    probed = {name: _probed(name, makers, dtype, execution) for name, makers in _by_model(plan).items()}
     return forecast_of(
         plan,
         execution,
-        settings.dtype,
+        dtype,
         {key: of for one in probed.values() for key, of in one.lengths.items()},
         {name: one.shape for name, one in probed.items()},
         {name: one.speed for name, one in probed.items() if one.speed is not None},
         free_bytes=free,
     )
+
+
+def _is_forecast(settings: type[CommandSettings]) -> bool:
+    """Whether what is asked for is known from a file: all that decides a run, or runs that are there already."""
+    return settings.is_computed and (issubclass(settings, RunConfig) or "runs" in settings.model_fields)
+
+
+def _dtype(plan: Plan) -> str:
+    """What the models of a plan run with: all with the same, as those of one command do."""
+    dtypes = (job.settings["dtype"] for part in plan.work for job in part.jobs if "dtype" in job.settings)
+    return str(next(dtypes, RunConfig.model_fields["dtype"].default))
 
 
 def _require_place(execution: Execution) -> None:
@@ -80,18 +94,18 @@ class _Probed(NamedTuple):
     lengths: dict[str, Lengths]
 
 
-def _probed(name: str, makers: list[Job], settings: RunConfig, execution: Execution) -> _Probed:
+def _probed(name: str, makers: list[tuple[Job, Store]], dtype: str, execution: Execution) -> _Probed:
     from circuits.model.load import load_model
     from pipelines.costs.shape_of import shape_of
     from pipelines.forecast.probe import probe
 
     is_elsewhere = execution.scheduler is not None
-    model = load_model(name, device="cpu" if is_elsewhere else device_of(execution), dtype=settings.dtype)
-    made, shape = {job.key: _prompts(job, model) for job in makers}, shape_of(model)
+    model = load_model(name, device="cpu" if is_elsewhere else device_of(execution), dtype=dtype)
+    made, shape = {job.key: _prompts(job, store, model) for job, store in makers}, shape_of(model)
     lengths = {}
-    for job in makers:
+    for job, store in makers:
         prompts = made[job.key]
-        n_prompts = job.settings["n"] if _is_sampled(job) else len(prompts)
+        n_prompts = job.settings["n"] if _is_sampled(job, store) else len(prompts)
         lengths[job.key] = Lengths(n_prompts, prompts.n_positions, len(prompts.roles))
     if is_elsewhere:
         return _Probed(shape, None, lengths)
@@ -99,29 +113,33 @@ def _probed(name: str, makers: list[Job], settings: RunConfig, execution: Execut
         return _Probed(shape, probe(model, next(iter(made.values())), shape), lengths)
 
 
-def _by_model(plan: Plan) -> dict[str, list[Job]]:
-    found: dict[str, list[Job]] = {}
-    for job, _ in prompt_jobs(plan).values():
-        found.setdefault(job.locations["model"], []).append(job)
+def _by_model(plan: Plan) -> dict[str, list[tuple[Job, Store]]]:
+    """The jobs that make prompts, by the model that they are for, with the store that keeps them."""
+    found: dict[str, list[tuple[Job, Store]]] = {}
+    for job, store in prompt_jobs(plan).values():
+        found.setdefault(job.locations["model"], []).append((job, store))
     return found
 
 
-def _prompts(job: Job, model: Model) -> PromptSet:
-    """The prompts that a job makes, or the first of many; where only solved ones are kept, as many that are not looked
-    at."""
+def _prompts(job: Job, store: Store, model: Model) -> PromptSet:
+    """The prompts that a job has made or makes, or the first of many; where only solved ones are kept, as many that are
+    not looked at."""
+    if store.has(job.key):
+        return prompts_from(store.read(job.key))
     from pipelines.runs.stages import locate_prompts, prompts_for
 
     settings = {name: value for name, value in job.settings.items() if name != "solved"}
-    if _is_sampled(job):
+    if _is_sampled(job, store):
         n_asked, settings["n"] = settings["n"], _SAMPLE
         sys.stderr.write(f"doctor: making {_SAMPLE} of {n_asked:,} prompts, whose lengths stand for all\n")
     return prompts_for(locate_prompts(settings, job.locations), model)
 
 
-def _is_sampled(job: Job) -> bool:
-    """Whether a job draws more prompts than a forecast needs. Files have as many as they have, and are read."""
+def _is_sampled(job: Job, store: Store) -> bool:
+    """Whether a job draws more prompts than a forecast needs. Files have as many as they have, and are read, as are
+    prompts that are kept."""
     is_drawn = "task" in job.settings or bool(job.settings.get("template"))
-    return is_drawn and job.settings["n"] > _SAMPLE
+    return is_drawn and not store.has(job.key) and job.settings["n"] > _SAMPLE
 
 
 def print_forecast(forecast: Forecast, title: str) -> None:

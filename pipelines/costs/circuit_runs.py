@@ -1,20 +1,26 @@
 """What running circuits takes, counted from what is run of each: ports and MLPs that an edge leads into.
 
 In forward passes of the tokens that are run, those from the first on in which clean and corrupt differ. Every port that
-is run reads a stream of its own, so that a circuit of nearly all edges takes more than a pass of the model.
+is run reads a stream of its own, so that a circuit of nearly all edges takes more than a pass of the model. Circuits
+are run in stacks, and a port is run for all of a stack where an edge of any of them leads into it: twenty random
+circuits of few edges take as long as twenty of many.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from circuits.components import Edge
 from pipelines.costs.shape import Shape
 
 # What it takes to sum up, norm and turn around one number of a stream that a reader sees apart, in multiply-adds of
-# products with weights: as measured on models of 0.8 M and 135 M weights.
-_OF_NUMBER = 120
+# products with weights, on a model of this width. Moving numbers takes as long on any; wider products are faster per
+# multiply-add, up to a width: as measured on models of 0.8 M, 20 M and 135 M weights.
+_OF_NUMBER, _AT_WIDTH, _FASTEST_WIDTH = 120, 128, 512
+# Likewise to copy a weight of a port that is run, where not all of them are.
+_OF_COPIED = 60
 # Of a circuit that differs from another in some layer, how much is run, from there on; and of a gradient, in runs.
 _RESUMED, _OF_GRADIENT = 0.5, 3
 # Of a circuit, where nothing is known of the model.
@@ -33,6 +39,22 @@ class Parts(NamedTuple):
     def half(self) -> Parts:
         """Of a circuit with half of its components knocked out."""
         return Parts(*(of / 2 for of in self))
+
+
+class Batch(NamedTuple):
+    """What circuits are run on at once.
+
+    n_tokens  of all prompts of a batch, those that are run
+    numbers   those that may be held (`circuits.model.room`), which decides how many circuits a stack has
+    """
+
+    n_tokens: int
+    numbers: int
+
+    def stacked(self, shape: Shape) -> int:
+        """How many circuits are run side by side."""
+        of_one = self.n_tokens * shape.d_model * max(shape.n_writers, shape.wiring.readers_per_layer)
+        return max(1, self.numbers // of_one)
 
 
 class Circuits(NamedTuple):
@@ -80,26 +102,93 @@ def parts_drawn(shape: Shape, share: float) -> Parts:
     return Parts(n_ports, n_heads, n_mlps, 1 + n_heads + n_mlps)
 
 
-def passes_of_one(shape: Shape, parts: Parts) -> float:
+def passes_of_one(shape: Shape, parts: Parts, batch: Batch | None = None, *, n_stacked: int = 1) -> float:
     """Forward passes of the tokens that are run that a circuit takes: products of its ports, heads and MLPs; sums of
-    what the writers before each reader add; and what is done with every number that a reader sees apart."""
-    n_readers = parts.n_ports + parts.n_mlps + 1
-    products = (parts.n_ports + parts.n_heads) * shape.d_model * shape.d_head + parts.n_mlps * shape.in_mlp
+    what the writers before each reader add; and what is done with every number that a reader sees apart.
+
+    batch      what it is run on with others, so many with it; by default, what it takes on very many tokens
+    """
+    n_readers, of_port = parts.n_ports + parts.n_mlps + 1, shape.d_model * shape.d_head
+    products = (parts.n_ports + parts.n_heads) * of_port + parts.n_mlps * shape.in_mlp
     # Half of the writers, on average, come before a reader.
     sums = n_readers * parts.n_writers / 2 * shape.d_model
-    return (products + sums + n_readers * shape.d_model * _OF_NUMBER) / (shape.n_layers * shape.per_layer)
+    numbers = n_readers * shape.d_model * _OF_NUMBER * math.sqrt(min(shape.d_model, _FASTEST_WIDTH) / _AT_WIDTH)
+    copied = 0.0
+    if batch is not None and parts.n_ports < _n_ports(shape):
+        copied = (parts.n_ports + parts.n_heads) * of_port * _OF_COPIED / (batch.n_tokens * n_stacked)
+    work = products + sums + numbers + copied
+    return work / (shape.n_layers * shape.per_layer)
 
 
-def passes(shape: Shape | None, circuits: Sequence[Circuits]) -> float:
-    """Forward passes of the tokens that are run that some circuits take; on a model of unknown shape, one each."""
-    return sum(_passes(shape, alike) for alike in circuits)
+def passes(shape: Shape | None, circuits: Sequence[Circuits], batch: Batch | None = None) -> float:
+    """Forward passes of the tokens that are run that some circuits take; on a model of unknown shape, one each.
+
+    batch  what they are run on; by default, what they take one after the other on very many tokens
+    """
+    if shape is None:
+        return sum(alike.n_runs * (_RESUMED if alike.resumed else 1) * _UNKNOWN for alike in circuits)
+    whole = [alike for alike in circuits if not (alike.resumed or alike.gradients or alike.are_whole)]
+    others = (_passes_alone(shape, alike, batch) for alike in circuits if alike not in whole)
+    return sum(others) + sum(_passes_of_stack(shape, stack, batch) for stack in _stacks(shape, whole, batch))
 
 
-def _passes(shape: Shape | None, alike: Circuits) -> float:
-    of_one = _UNKNOWN
-    if shape is not None and not alike.are_whole:
-        of_one = passes_of_one(shape, alike.parts or parts_drawn(shape, alike.share))
-    return alike.n_runs * (_RESUMED if alike.resumed else 1) * of_one
+def _passes_alone(shape: Shape, alike: Circuits, batch: Batch | None) -> float:
+    """Of circuits that are run one by one: for gradients, as the model is, or from where they differ from another."""
+    if alike.are_whole:
+        return alike.n_runs * (_RESUMED if alike.resumed else 1) * _UNKNOWN
+    parts = _parts(shape, alike)
+    if not alike.resumed:
+        return alike.n_runs * passes_of_one(shape, parts, batch)
+    # What all writers before add is held, whether they have edges or not.
+    known = parts._replace(n_writers=shape.n_writers)
+    return alike.n_runs * _RESUMED * passes_of_one(shape, known, batch)
+
+
+def _stacks(shape: Shape, circuits: Sequence[Circuits], batch: Batch | None) -> Iterator[list[Circuits]]:
+    """The circuits that are run side by side, those of one size together."""
+    room = most = 1.0 if batch is None else batch.stacked(shape)
+    stack: list[Circuits] = []
+    for alike in sorted(circuits, key=lambda alike: _parts(shape, alike).n_ports):
+        n_left = alike.n
+        while n_left > 0:
+            n = min(n_left, room)
+            # Without a batch, nothing depends on how many there are.
+            n = n_left if batch is None else n
+            stack.append(alike._replace(n=n))
+            n_left, room = n_left - n, room - n
+            if room <= 0:
+                yield stack
+                stack, room = [], most
+    if stack:
+        yield stack
+
+
+def _passes_of_stack(shape: Shape, stack: Sequence[Circuits], batch: Batch | None) -> float:
+    """Of circuits that are run side by side: every port into which an edge of any of them leads, in each."""
+    each = [(alike.n, _parts(shape, alike)) for alike in stack]
+    if batch is None:
+        return sum(n * passes_of_one(shape, parts) for n, parts in each)
+    n_stacked, without = sum(n for n, _ in each), 1.0
+    for alike in stack:
+        if alike.parts is None:
+            without *= (1 - min(1.0, alike.share)) ** alike.n
+    of_drawn = parts_drawn(shape, 1 - without)
+    n_ports = max(of_drawn.n_ports, *(parts.n_ports for _, parts in each))
+    n_heads = max(of_drawn.n_heads, *(parts.n_heads for _, parts in each))
+    found = 0.0
+    for n, parts in each:
+        n_writers = max(parts.n_writers, 1 + n_heads + parts.n_mlps)
+        together = Parts(n_ports, n_heads, parts.n_mlps, n_writers)
+        found += n * passes_of_one(shape, together, batch, n_stacked=max(1, round(n_stacked)))
+    return found
+
+
+def _parts(shape: Shape, alike: Circuits) -> Parts:
+    return alike.parts or parts_drawn(shape, alike.share)
+
+
+def _n_ports(shape: Shape) -> int:
+    return shape.n_layers * (shape.n_heads + 2 * shape.n_kv_heads)
 
 
 def _any(share: float, n: int) -> float:

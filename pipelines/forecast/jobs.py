@@ -120,25 +120,34 @@ def rows_of(
 def weights_of(
     jobs: Sequence[Job], every: Sequence[Job], lengths: Mapping[str, Lengths], shapes: Mapping[str, Shape]
 ) -> dict[str, float]:
-    """How many forward passes of one prompt the jobs take whose weight is not known from their settings alone, by key;
-    without those of methods that are not forecast.
+    """How many forward passes of one prompt the jobs take, by key: of those whose weight is not known from their
+    settings alone, and where models or lengths of prompts differ, as in a study that varies them, of all that are not
+    apart. These are passes of the mean model and length, so that a pass of a large model weighs more than one of a
+    small one. Without those of methods that are not forecast.
 
     every            all jobs of the plan
     lengths, shapes  as in `rows_of`
     """
-    by_key, weights = {job.key: job for job in every}, dict[str, float]()
-    known: dict[tuple[Shape, Lengths, str], float] = {}
+    by_key, of_job = {job.key: job for job in every}, dict[str, tuple[Shape, Lengths]]()
     for job in jobs:
-        if not job.is_apart or _costed_method(job) is None:
-            continue
         shape, its = shapes.get(job.locations["model"]), lengths_of(job, by_key, lengths)
-        if shape is None or its is None:
+        if shape is not None and its is not None:
+            of_job[job.key] = shape, its
+    a_pass = {(shape, its.n_tokens): plain_pass(shape, its.n_tokens) for shape, its in of_job.values()}
+    weights, known = dict[str, float](), dict[tuple[Shape, Lengths, str], float]()
+    for job in jobs:
+        if job.key not in of_job:
             continue
-        like = (shape, its, str(job.settings["method"]))
-        if like not in known:
-            asked = Asked(shape, its.n_prompts, its.n_tokens, "float32", _NO_BUDGET, its.n_roles)
-            known[like] = _work(job, asked).whole / plain_pass(shape, its.n_tokens)
-        weights[job.key] = known[like]
+        shape, its = of_job[job.key]
+        times = a_pass[shape, its.n_tokens] * len(a_pass) / sum(a_pass.values())
+        if not job.is_apart:
+            weights |= {job.key: times * job.weight} if len(a_pass) > 1 else {}
+        elif _costed_method(job) is not None:
+            like = (shape, its, str(job.settings["method"]))
+            if like not in known:
+                asked = Asked(shape, its.n_prompts, its.n_tokens, "float32", _NO_BUDGET, its.n_roles)
+                known[like] = _work(job, asked).whole / a_pass[shape, its.n_tokens]
+            weights[job.key] = times * known[like]
     return weights
 
 

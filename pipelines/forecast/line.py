@@ -46,7 +46,7 @@ def forecast_before(plan: Plan, execution: Execution) -> Forecast | None:
 
 
 def weights_with_prompts(plan: Plan) -> Mapping[str, float]:
-    """Weights of jobs by their keys, where the length of the prompts decides them and these are made."""
+    """Weights of jobs by their keys, where the length of the prompts or the model decides them and prompts are made."""
     if (lengths := _lengths(plan)) is None:
         return {}
     return weights_of(_with_models(plan), [job for part in plan.work for job in part.jobs], lengths, _shapes(plan))

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
+from circuits.model import room
+from circuits.model.lengths import Extent, cheapest_groups
+from circuits.model.room import PROMPTS_AT_ONCE
 from circuits.model.sources import find_model
-from pipelines.costs.circuit_runs import Circuits, passes
+from pipelines.costs.circuit_runs import Batch, Circuits, passes
 from pipelines.costs.shape import Shape
 from pipelines.costs.shape_of import shape_of_files
 from pipelines.engine.job import Job
@@ -20,6 +25,8 @@ from pipelines.runs.codec import prompts_from
 _RECORDED = 2
 # Where nothing is known of the prompts: how much of them comes after the first difference.
 _UNKNOWN = 0.5
+# Free bytes of a machine that has room for batches of any size that are run.
+_PLENTY = 2**40
 
 
 class Lengths(NamedTuple):
@@ -51,27 +58,41 @@ class Runner(NamedTuple):
 
     shape    None where the model's files do not say it
     lengths  of all prompts; None where they are not made yet
+    numbers  how many may be held at once (`circuits.model.room`)
     """
 
     shape: Shape | None
     lengths: Lengths | None
+    numbers: int = room.numbers_on_cpu(_PLENTY)
 
     @classmethod
     def of(cls, prompts: Job, model: str, store: Store) -> Runner:
         """Those that a job makes, on the model at a location."""
         lengths = lengths_from(store.read(prompts.key)) if store.has(prompts.key) else None
-        return cls(shape_of_files(find_model(model)), lengths)
+        return cls(shape_of_files(find_model(model)), lengths, room.numbers_on_cpu(room.free_memory()))
 
     def weight(self, first: int, stop: int, circuits: Sequence[Circuits], *, n_recorded: int = 1) -> float:
         """Forward passes of one prompt that circuits take on prompts first .. stop-1.
 
         n_recorded  how often the clean and the ablated run are made beside
         """
-        of_circuits = passes(self.shape, circuits)
         if self.lengths is None:
-            return (stop - first) * (n_recorded * _RECORDED + _UNKNOWN * of_circuits)
-        n_tokens, n_run = sum(self.lengths.n_tokens[first:stop]), sum(self.lengths.n_run[first:stop])
+            return (stop - first) * (n_recorded * _RECORDED + _UNKNOWN * passes(self.shape, circuits))
+        lengths, runs = self.lengths.n_tokens[first:stop], self.lengths.n_run[first:stop]
+        n_tokens, n_run = sum(lengths), _tokens_run(tuple(lengths), tuple(runs))
+        of_circuits = passes(self.shape, circuits, Batch(n_run, self.numbers))
         return (n_recorded * _RECORDED * n_tokens + n_run * of_circuits) / self.lengths.mean
+
+
+@lru_cache(maxsize=1024)
+def _tokens_run(n_tokens: tuple[int, ...], n_run: tuple[int, ...]) -> int:
+    """Tokens that are run of prompts: those that come together, from the earliest first difference to the longest."""
+    sizes = Counter(Extent(length, length - run) for length, run in zip(n_tokens, n_run, strict=True))
+    return sum(
+        sum(sizes[extent] for extent in group)
+        * (max(extent.length for extent in group) - min(extent.start for extent in group))
+        for group in cheapest_groups(sizes, PROMPTS_AT_ONCE)
+    )
 
 
 class Planned(NamedTuple):

@@ -35,9 +35,9 @@ _EDGES = {"edges": ["input->m3", "a0.h0->a3.h1<q>", "m2->logits"]}
 # Settings that tell two rows of a method apart.
 _SHOWN = {"tau", "kinds", "circuits", "draws"}
 _CODES = {"trials": 2, "epochs": 20, "least_accuracy": 0}
-# Stages that judge a circuit of so many edges; of all, half of the passes that they take, or twice, may be forecast.
+# Stages that judge a circuit of so many edges; and the factor by which the passes that are forecast may be off.
 _FEW, _MANY = {"edges_of_circuit": 60, "draws": 20}, {"edges_of_circuit": 300, "draws": 4}
-_FACTOR = 2
+_FACTOR = 1.4
 _MOVERS = {"stages": ["movers: logits @END", "inhibition: movers.q @END"], "other_inputs": False}
 WORK: dict[str, list[tuple[str, int, int, dict[str, Any]]]] = {
     "1M": [

@@ -61,6 +61,46 @@ def test_the_jobs_of_a_plan_are_those_of_the_run(name: str, circuits: Command, t
     assert (after["jobs"], after["jobs_missing"], after["seconds"]) == (planned["jobs"], 0, 0)
 
 
+@pytest.mark.parametrize(
+    ("command", "more", "stages"),
+    [
+        ("evaluate", "random: 4\nknockouts: 2\nhypotheses: 30\n", {"random-circuits", "knockouts", "hypothesis-runs"}),
+        ("compare", "draws: 2\n", {"transfer"}),
+    ],
+)
+def test_what_is_done_with_finished_runs_is_forecast_too(
+    command: str, more: str, stages: set[str], circuits: Command, tmp_path: Path
+):
+    for name, task in (("one", "induction"), ("other", "ioi")):
+        made = circuits("discover", task, "--prompts", "4", "--method", "eap", "--edges", "12", "--name", name)
+        assert made.exit_code == 0, made.stderr
+    runs = ["one"] if command == "evaluate" else ["one", "other"]
+    (tmp_path / "a.yaml").write_text(f"runs: [{', '.join(runs)}]\n{more}")
+    asked = ("doctor", "--plan", "a.yaml", "--command", command, "--json")
+    before = circuits(*asked)
+    assert before.exit_code == 0, before.stderr
+    planned = before.json
+    to_do = {kind["stage"]: kind for kind in planned["kinds"] if kind["jobs_missing"]}
+    assert stages <= to_do.keys()
+    assert all(to_do[stage]["peak_bytes"] and to_do[stage]["seconds"] > 0 for stage in stages)
+    assert planned["seconds_without"] == []
+    options = [f"--{line.replace(': ', '=')}" for line in more.splitlines()]
+    done = circuits(command, *runs, *options, "--json")
+    assert done.exit_code == 0, done.stderr
+    assert done.json["jobs"] == {"total": planned["jobs"], "computed": planned["jobs_missing"]}
+    assert circuits(*asked).json["seconds"] == 0
+
+
+def test_runs_that_are_not_there_give_the_error_of_the_command(circuits: Command, tmp_path: Path):
+    (tmp_path / "a.yaml").write_text("runs: [nothing]\n")
+    of_plan = circuits("doctor", "--plan", "a.yaml", "--command", "evaluate")
+    of_run = circuits("evaluate", "nothing")
+    errors = [[said for said in answer.stderr.splitlines() if "error:" in said] for answer in (of_plan, of_run)]
+    assert of_plan.exit_code == 2
+    assert errors[0] == errors[1]
+    assert errors[0]
+
+
 def test_the_table_says_what_fits_and_what_was_probed(circuits: Command, tmp_path: Path):
     (tmp_path / "a.yaml").write_text(FILES["estimate"][1])
     answer = circuits("doctor", "--plan", "a.yaml")
@@ -85,7 +125,7 @@ def test_bad_settings_give_the_error_of_the_run(text: str, circuits: Command, tm
 
 def test_a_command_without_settings_files_and_one_without_a_plan_are_refused(circuits: Command, tmp_path: Path):
     (tmp_path / "a.yaml").write_text(FILES["estimate"][1])
-    assert "Known: " in circuits("doctor", "--plan", "a.yaml", "--command", "compare").stderr
+    assert "Known: " in circuits("doctor", "--plan", "a.yaml", "--command", "tasks").stderr
     assert "Known: " in circuits("doctor", "--plan", "a.yaml", "--command", "").stderr
     assert "give --plan FILE as well" in circuits("doctor", "--command", "trace").stderr
 

@@ -8,11 +8,11 @@ import pytest
 from circuits.arrays import Bools
 from circuits.components import Edge
 from circuits.evaluation.faithfulness import circuit_values
-from circuits.masks import pruned
+from circuits.masks import pruned, random_circuits_of
 from circuits.metrics import METRICS
 from circuits.model.load import load_model
 from circuits.model.multiply_adds import counted
-from pipelines.costs.circuit_runs import Circuits, Parts, parts_drawn, parts_of, passes, passes_of_one
+from pipelines.costs.circuit_runs import Batch, Circuits, Parts, parts_drawn, parts_of, passes, passes_of_one
 from pipelines.costs.shape import GPT2_SMALL, SHAPES, Shape
 from pipelines.costs.shape_of import shape_of
 from tests.conftest import random_prompts
@@ -27,9 +27,9 @@ def test_what_is_run_of_a_circuit_is_counted():
 
 def test_a_circuit_of_all_edges_can_be_counted_by_hand():
     """4 ports of 5 x 3, 2 heads of 3 x 5, an MLP of 3 x 5 x 7; 6 readers of half of 4 writers, of 5 numbers, with 120
-    for each of these."""
+    for each of these where they are 128 wide."""
     assert parts_drawn(ONE, 1) == Parts(4, 2, 1, 4)
-    work = (4 + 2) * 15 + 105 + 6 * 2 * 5 + 6 * 5 * 120
+    work = (4 + 2) * 15 + 105 + 6 * 2 * 5 + 6 * 5 * 120 * (5 / 128) ** 0.5
     assert passes_of_one(ONE, parts_drawn(ONE, 1)) == pytest.approx(work / ONE.per_layer)
 
 
@@ -43,11 +43,42 @@ def test_circuits_of_more_edges_take_longer_and_all_edges_more_than_a_pass(shape
 
 def test_what_is_resumed_takes_half_and_a_gradient_three_times():
     (of_one,) = {passes(GPT2_SMALL, [Circuits(1, 0.1)])}
-    assert passes(GPT2_SMALL, [Circuits(4, 0.1, resumed=True)]) == pytest.approx(2 * of_one)
+    # Half, but for sums, which are over all writers before, with edges or without.
+    assert passes(GPT2_SMALL, [Circuits(4, 0.1, resumed=True)]) == pytest.approx(2 * of_one, rel=0.1)
     assert passes(GPT2_SMALL, [Circuits(2, 0.1, gradients=True)]) == pytest.approx(6 * of_one)
     assert Circuits(2, gradients=True).n_runs == 6
     assert passes(GPT2_SMALL, [Circuits(1, are_whole=True)]) == 1
     assert passes(None, [Circuits(2, 0.1), Circuits(3, are_whole=True)]) == 5
+
+
+def test_random_circuits_that_are_stacked_take_the_ports_of_all_of_them():
+    """As they are run: each alone multiplies less than in a stack. And so they are counted."""
+    model = load_model("reference")
+    shape, prompts, n = shape_of(model), random_prompts(8, 20), 8
+    drawn = random_circuits_of(model.wiring, 20, n=n)
+
+    def multiplied(circuits: Bools) -> int:
+        with counted() as work:
+            circuit_values(model, prompts, circuits, metric=METRICS["logit-difference"])
+        return work.multiply_adds
+
+    multiplied(drawn[:1])  # what is known of prompts of a length is made once
+    nothing = multiplied(np.zeros_like(drawn[:1]))
+    alone = sum(multiplied(one[None]) - nothing for one in drawn)
+    stacked = multiplied(drawn) - nothing
+    of_kind = [Circuits(n, float(drawn.mean()))]
+    batch = Batch(prompts.n_tokens, model.forward.numbers_at_once)
+    assert batch.stacked(shape) >= n
+    assert Batch(prompts.n_tokens, 1).stacked(shape) == 1
+    assert stacked > 1.2 * alone
+    more = passes(shape, of_kind, batch) / passes(shape, of_kind, Batch(prompts.n_tokens, 1))
+    assert more == pytest.approx(stacked / alone, rel=0.3)
+
+
+def test_copies_of_weights_matter_for_few_tokens():
+    few, many = (passes(GPT2_SMALL, [Circuits(1, 0.01)], Batch(n_tokens, 1)) for n_tokens in (16, 10**6))
+    assert few > 1.1 * many
+    assert many == pytest.approx(passes(GPT2_SMALL, [Circuits(1, 0.01)]), rel=1e-3)
 
 
 @pytest.mark.parametrize("share", [0.1, 0.4])

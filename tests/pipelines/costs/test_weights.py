@@ -8,6 +8,7 @@ import pytest
 from circuits.model.sources import find_model
 from pipelines.costs.asked import Asked, Budget
 from pipelines.costs.passes import patched
+from pipelines.costs.shape import GPT2_SMALL
 from pipelines.costs.shape_of import shape_of_files
 from pipelines.costs.work import plain_pass
 from pipelines.discover.minimize_jobs import weights_of_search
@@ -44,6 +45,30 @@ def test_a_job_that_patches_takes_as_many_passes_as_its_formula_says(n_tokens: i
 def test_other_jobs_keep_their_weights(method: str):
     """They are known from the settings, or by no formula."""
     assert weights(method, 16) == {}
+
+
+@pytest.mark.parametrize("varied", ["model", "task"])
+def test_passes_of_a_larger_model_and_of_longer_prompts_weigh_more(varied: str):
+    """Of a study that varies them: as many times as their passes multiply more, in all of their jobs alike."""
+    of_models = ("reference", "reference-reuse")
+    models = of_models if varied == "model" else ("reference", "reference")
+    seeds = (0, 0) if varied == "model" else (0, 1)
+    one, other = (
+        all_jobs(DiscoverSettings(task="ioi", method="activation-patching", model=model, prompts=32, seed=seed))
+        for model, seed in zip(models, seeds, strict=True)
+    )
+    n_tokens = (16, 16) if varied == "model" else (16, 64)
+    assert SHAPE is not None
+    shapes = {"reference": SHAPE, "reference-reuse": GPT2_SMALL}
+    lengths = {jobs.prompts.key: Lengths(32, n, 5) for jobs, n in zip((one, other), n_tokens, strict=True)}
+    every = [*one.all, *other.all]
+    found = weights_of([job for job in every if "model" in job.locations], every, lengths, shapes)
+    of_pass = [plain_pass(shapes[model], n) for model, n in zip(models, n_tokens, strict=True)]
+    for of_one, of_other in ((one.baseline, other.baseline), (one.choose, other.choose)):
+        assert found[of_other.key] / found[of_one.key] == pytest.approx(of_pass[1] / of_pass[0])
+        assert found[of_one.key] + found[of_other.key] == pytest.approx(2 * of_one.weight)
+    measured = [found[jobs.measure_nodes[0].key] for jobs in (one, other)]
+    assert measured[1] > measured[0]
 
 
 def test_a_model_of_unknown_shape_changes_none():

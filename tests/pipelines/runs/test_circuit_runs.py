@@ -17,9 +17,10 @@ WHOLE = [Circuits(3, are_whole=True)]  # a pass each
 
 
 def test_a_weight_is_of_the_tokens_that_are_run():
+    """Those of prompts that come together, from the earliest difference on."""
     runner = Runner(None, Lengths([10, 10], [5, 1]))
     assert runner.weight(0, 2, []) == 2 * 2  # clean and ablated
-    assert runner.weight(0, 2, WHOLE, n_recorded=2) == pytest.approx(2 * 4 + 0.6 * 3)
+    assert runner.weight(0, 2, WHOLE, n_recorded=2) == pytest.approx(2 * 4 + 1.0 * 3)
     assert runner.weight(0, 1, WHOLE) == pytest.approx(2 + 0.5 * 3)
     # Half of the prompts, where these are not made yet.
     assert Runner(None, None).weight(0, 4, WHOLE) == pytest.approx(4 * (2 + 0.5 * 3))
