@@ -25,6 +25,10 @@ END = "END"
 NO_ANSWER = "no answer is given: `answers` needs at least one token."
 
 
+class _AtAnswer(tuple[int, ...]):
+    """The role END as a prompt gives it to itself: a copy with another answer position gives itself another."""
+
+
 @dataclass(frozen=True)
 class Prompt:
     """One clean prompt with its corruption, as token ids.
@@ -98,16 +102,16 @@ class Prompt:
                 f"answer_position is {self.answer_position}, and an answer has several tokens, which follow the last "
                 f"token of the prompt, {len(self.clean) - 1}. Leave answer_position out."
             )
-        roles = {END: (self.answer_position,)} | {role: tuple(at) for role, at in self.roles.items()}
+        own = _AtAnswer((self.answer_position,))
+        given = {role: at for role, at in self.roles.items() if not isinstance(at, _AtAnswer)}
+        roles: dict[str, tuple[int, ...]] = {END: own} | {role: tuple(at) for role, at in given.items()}
         for role, at in roles.items():
             if not at or not all(0 <= position < len(self.clean) for position in at):
                 faults.add(
                     f"role {role!r} is at positions {list(at)}, but the prompt has {len(self.clean)} tokens, 0 to "
                     f"{len(self.clean) - 1}."
                 )
-        if roles[END] != (self.answer_position,) and 0 <= min(roles[END], default=-1) <= max(roles[END]) < len(
-            self.clean
-        ):
+        if roles[END] != own and 0 <= min(roles[END], default=-1) <= max(roles[END]) < len(self.clean):
             faults.add(
                 f"role {END!r} is where the answer is predicted, position {self.answer_position}, and is given at "
                 f"{list(roles[END])}: call it something else."

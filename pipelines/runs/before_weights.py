@@ -47,7 +47,12 @@ def before_weights(work: Sequence[Work], settings: CommandSettings) -> list[Said
             asking = [job for job in asking if not part.store.has(job.key)]
             for maker in makers:
                 readers = [job for job in asking if any(_reads(job, key) for key in _made_of(maker, part))]
-                said += [Said(part.owner, text) for text in _before(maker, readers, part, settings)]
+                try:
+                    said += [Said(part.owner, text) for text in _before(maker, readers, part, settings)]
+                except ValueError as error:
+                    if len(makers) > 1:
+                        error.add_note(f"the prompts of {maker.settings.get('task') or maker.settings.get('name')}")
+                    raise
     return list(dict.fromkeys(said))
 
 

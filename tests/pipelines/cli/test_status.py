@@ -253,7 +253,7 @@ def test_a_fault_of_a_prompt_file_is_said_and_all_of_them_are_kept(circuits: Cal
     assert re.search(r"2 bad lines; .* mended\. line 1: .*Xyzzy'.*\.$", state["error"])
     assert f"mine: failed: {state['error']} Try again with: " in circuits("status").stdout
     kept = json.loads((Path("runs") / "mine" / FAILURE).read_text())["error"]
-    assert f"error: {kept}" in refused.stderr
+    assert f"error: {kept}\n" in refused.stderr
     assert "line 2: 'answers' missing" in kept
 
 

@@ -155,6 +155,11 @@ def test_what_only_later_prompts_have_is_no_reason_to_refuse_them() -> None:
     asking = Job(Stage("asking", 1, build_prompts, requires=refuses_few), {}, {"prompts": (maker.key,)})
     assert before_weights([Work(store, (maker, asking), "run own")], CommandSettings()) == []
     assert shown == [16, 40]
+    # Of several tasks, it is said which one is refused.
+    other = Job(PROMPTS, settings | {"task": "agreement", "corruption": "number"}, locations={"model": "reference"})
+    with pytest.raises(ValueError, match="cannot be built") as refused:
+        before_weights([Work(store, (maker, asking, other), "the study")], CommandSettings())
+    assert refused.value.__notes__ == ["the prompts of agreement"]
 
 
 def test_words_left_out_of_a_template_are_said_before_a_model_is_loaded(
