@@ -194,4 +194,4 @@ def export_beside(
     commands = dict.fromkeys(command_that_made(run) for run in runs)
     about = (MARK, beside_text(names, graphs, AND.join(commands)))
     composition = composed_multiples(graphs, names, drawing)
-    return Exported(composition.to_bytes(exports.drawing, about=about), composition.shown, captions)
+    return Exported(composition.to_bytes(exports.drawing, about=about), composition.shown, captions, is_drawn=True)

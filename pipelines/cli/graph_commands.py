@@ -155,8 +155,9 @@ def export(
             made = export_beside([run, *beside], to, out=runs, drawing=drawing)
         else:
             made = exported(run, to, out=runs, drawing=drawing, readings=readings or ())
-    # The caption of a drawing has these too.
-    for note in made.notes if beside or not (with_caption and made.is_drawn) else ():
+    # The caption of a drawing has these too; a table holds all of its rows, whoever is told.
+    is_told = beside or not with_caption if made.is_drawn else not quiet
+    for note in made.notes if is_told else ():
         typer.echo(visible(note), err=True)
     if out == "-":
         sys.stdout.buffer.write(made.data)

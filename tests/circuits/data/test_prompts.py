@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -523,3 +524,13 @@ def test_a_missing_or_binary_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "binary.jsonl").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ValueError, match=r"cannot read the prompt file .*binary\.jsonl"):
         read_prompts(tmp_path / "binary.jsonl")
+
+
+def test_a_copy_with_another_answer_position_has_its_end_there():
+    prompt = Prompt((1, 2, 3), (1, 9, 3), (4,), roles={"needle": (1,)})
+    assert prompt.roles == {"END": (2,), "needle": (1,)}
+    assert replace(prompt, answer_position=1).roles == {"END": (1,), "needle": (1,)}
+    with pytest.raises(
+        ValueError, match=r"role 'END' is where the answer is predicted, position 2, and is given at \[1\]"
+    ):
+        Prompt((1, 2, 3), (1, 9, 3), (4,), roles={"END": (1,)})

@@ -68,7 +68,7 @@ def test_prompts_are_continued_by_their_first_answer():
     prompts = PromptSet("t", (Prompt((1, 2, 3), (1, 9, 3), ((4, 5, 6),), ((7, 8, 9),), roles={"needle": (1,)}),))
     (prompt,) = continued(prompts)
     assert (prompt.clean, prompt.corrupt, prompt.answers) == ((1, 2, 3, 4, 5), (1, 9, 3, 4, 5), (6,))
-    assert (prompt.roles[STEPS], prompt.roles["END"], prompt.roles["needle"]) == ((2, 3, 4), (2,), (1,))
+    assert (prompt.roles[STEPS], prompt.roles["END"], prompt.roles["needle"]) == ((2, 3, 4), (4,), (1,))
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,7 @@ def test_it_says_where_it_is_and_ends_when_told(spawn: Callable[..., Any], tmp_p
     assert connection.getresponse().read().startswith(b"<!DOCTYPE html>")
     process.send_signal(number)  # while the browser holds its connection
     assert process.wait(WAIT_S) == 0
-    assert process.stderr.read() == ""
+    assert process.stderr.read() in ("", "view: at work\n")  # where it takes more than a second to begin
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
 
 
