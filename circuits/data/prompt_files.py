@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeGuard
 from circuits.data.answers import Answer
 from circuits.data.faults import Faults, each, faults_of
 from circuits.data.left_out import lines_left_out, note_of
-from circuits.data.prompts import NO_ANSWER, Prompt, PromptSet, positions, whole_number
+from circuits.data.prompts import END, NO_ANSWER, Prompt, PromptSet, positions, whole_number
 from circuits.data.records import Entry, entries_of
 from circuits.data.records.keys import KEYS, keys_for
 from circuits.data.records.tables import entry_of_row, require_header
@@ -367,6 +367,11 @@ def parse_entry(entry: Entry, tokenizer: Tokenizer | None) -> Line:
         faults.add(not_one_of("label", label, dict.fromkeys((POSITIVE, NEGATIVE), "")))
     read = _from_ids if keys.is_ids else _from_text
     prompt = faults.in_call(read, record, keys.clean, keys.corrupt, tokenizer)
+    if prompt is not None and prompt.roles[END] != (prompt.answer_position,):
+        faults.add(
+            f"role {END!r} is where the answer is predicted, position {prompt.answer_position}, and is given at "
+            f"{list(prompt.roles[END])}: call it something else."
+        )
     faults.raise_any()
     assert prompt is not None
     return Line(str(label), prompt)
