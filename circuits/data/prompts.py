@@ -118,7 +118,7 @@ class Prompt:
             )
         if not all(roles):
             faults.add(f"a role at positions {list(roles[''])} has no name: give it one.")
-        object.__setattr__(self, "roles", roles)
+        object.__setattr__(self, "roles", roles | {END: own})
         faults.raise_any()
 
     def _check_image(self) -> None:

@@ -529,7 +529,9 @@ def test_a_missing_or_binary_file_is_named(tmp_path: Path) -> None:
 def test_a_copy_with_another_answer_position_has_its_end_there():
     prompt = Prompt((1, 2, 3), (1, 9, 3), (4,), roles={"needle": (1,)})
     assert prompt.roles == {"END": (2,), "needle": (1,)}
-    assert replace(prompt, answer_position=1).roles == {"END": (1,), "needle": (1,)}
+    given = Prompt((1, 2, 3), (1, 9, 3), (4,), roles={"END": (2,), "needle": (1,)})
+    for one in (prompt, given):
+        assert replace(one, answer_position=1).roles == {"END": (1,), "needle": (1,)}
     with pytest.raises(
         ValueError, match=r"role 'END' is where the answer is predicted, position 2, and is given at \[1\]"
     ):
