@@ -311,7 +311,7 @@ def test_when_the_server_ends_the_page_says_so(browser: Any, tmp_path: Path):
     opened.context.close()
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
+@pytest.mark.parametrize(("scheme", "width"), [pytest.param("light", 1280, marks=pytest.mark.slow), ("dark", 390)])
 def test_pages_can_be_read_by_all_at_any_width(browser: Any, two_runs: Path, scheme: str, width: int):
     from axe_playwright_python.sync_playwright import Axe
 

@@ -301,7 +301,7 @@ def test_a_phone_shows_all_of_it_without_scrolling_sideways(opened, graph, extra
     assert len(page.shown()) == graph.n_edges
 
 
-@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("dark", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_no_serious_fault_of_accessibility(opened, graph, extras, dark):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="no axe to look for faults with")
     page = opened(graph, extras, dark=dark)
