@@ -81,7 +81,7 @@ def print_overlap(stored: StoredComparison) -> None:
         )
     if untold := [name for name, level in shown.items() if not _can_tell(level)]:
         print_line(
-            f"of {'; of '.join(untold)}, p says nothing: even the largest overlap that such circuits could have would "
+            f"p says nothing of {', nor of '.join(untold)}: even the largest overlap that such circuits could have would "
             "be no surprise by chance. What they do on each other's task tells more."
         )
     _print_terms(summary)
