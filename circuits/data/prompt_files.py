@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeGuard
 from circuits.data.answers import Answer
 from circuits.data.faults import Faults, each, faults_of
 from circuits.data.left_out import lines_left_out, note_of
-from circuits.data.prompts import NO_ANSWER, Prompt, PromptSet, positions, whole_number
+from circuits.data.prompts import END, NO_ANSWER, Prompt, PromptSet, positions, whole_number
 from circuits.data.records import Entry, entries_of
-from circuits.data.records.keys import KEYS, keys_for
+from circuits.data.records.keys import KEYS, has_side, keys_for
 from circuits.data.records.tables import entry_of_row, require_header
 from circuits.data.text_checks import of_tokens
 from circuits.data.text_prompts import prompt_from_text
@@ -354,8 +354,8 @@ def parse_entry(entry: Entry, tokenizer: Tokenizer | None) -> Line:
     if (record := entry.record) is None:
         raise ValueError(entry.fault)
     faults = Faults()
-    # A cell that is empty has its column: which keys go together is told by both.
-    keys = keys_for({*record, *entry.empty})
+    # An empty cell is a key that is not given, but where nothing else tells what was to be given.
+    keys = keys_for(record if has_side(record) else {*record, *entry.empty})
     if empty := [key for key in entry.empty if key in keys.needed]:
         faults.add(f"{', '.join(map(repr, empty))} {'is' if len(empty) == 1 else 'are'} empty: fill in the cell.")
     if missing := sorted(keys.needed - record.keys() - set(empty)):
@@ -367,9 +367,23 @@ def parse_entry(entry: Entry, tokenizer: Tokenizer | None) -> Line:
         faults.add(not_one_of("label", label, dict.fromkeys((POSITIVE, NEGATIVE), "")))
     read = _from_ids if keys.is_ids else _from_text
     prompt = faults.in_call(read, record, keys.clean, keys.corrupt, tokenizer)
+    faults.add(*([] if prompt is None else _faults_of_roles(prompt)))
     faults.raise_any()
     assert prompt is not None
     return Line(str(label), prompt)
+
+
+def _faults_of_roles(prompt: Prompt) -> list[str]:
+    """What is wrong with roles that are given now; results of before may hold such, and are read."""
+    faults: list[str] = []
+    if prompt.roles[END] != (prompt.answer_position,):
+        faults.append(
+            f"role {END!r} is where the answer is predicted, position {prompt.answer_position}, and is given at "
+            f"{list(prompt.roles[END])}: call it something else."
+        )
+    if "" in prompt.roles:
+        faults.append(f"a role at positions {list(prompt.roles[''])} has no name: give it one.")
+    return faults
 
 
 def _of_list(record: Mapping[str, Any], unknown: Sequence[str]) -> str:

@@ -111,14 +111,7 @@ class Prompt:
                     f"role {role!r} is at positions {list(at)}, but the prompt has {len(self.clean)} tokens, 0 to "
                     f"{len(self.clean) - 1}."
                 )
-        if roles[END] != own and 0 <= min(roles[END], default=-1) <= max(roles[END]) < len(self.clean):
-            faults.add(
-                f"role {END!r} is where the answer is predicted, position {self.answer_position}, and is given at "
-                f"{list(roles[END])}: call it something else."
-            )
-        if not all(roles):
-            faults.add(f"a role at positions {list(roles[''])} has no name: give it one.")
-        object.__setattr__(self, "roles", roles | {END: own})
+        object.__setattr__(self, "roles", roles | ({END: own} if roles[END] == own else {}))
         faults.raise_any()
 
     def _check_image(self) -> None:

@@ -45,7 +45,7 @@ from circuits.data.templates import (
     parsed,
 )
 from circuits.files import read_bytes, unreadable
-from circuits.lookup import lookup, not_one_of, unknown
+from circuits.lookup import keys_meant, lookup, not_one_of, unknown
 from circuits.yaml_text import parse_yaml
 
 _NEEDED, _OPTIONAL = ("templates", "words", "corrupt", "answers"), ("wrong_answers", "leave_out", "halves", "comment")
@@ -101,7 +101,9 @@ def template_from(content: Any, *, name: str) -> Template:
         if key not in known:
             hint = " Is it a settings file? Give it with --config." if "task" in content else ""
             faults.add(unknown(key, known, "key of a template") + hint)
-    if missing := [key for key in _NEEDED if key not in content]:
+    # One that is misspelt does not lack.
+    meant = keys_meant((str(key) for key in content if key not in known), known).values()
+    if missing := [key for key in _NEEDED if key not in content and key not in meant]:
         faults.add(f"{', '.join(map(repr, missing))} missing: a template has the keys {', '.join(_NEEDED)}.")
     lists = _lists(content["words"], faults) if "words" in content else _Lists({}, are_all=False)
     slots = _slots(content["templates"], lists, faults) if "templates" in content else _Slots((), are_all=False)

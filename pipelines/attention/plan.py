@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.attention.settings import AttentionSettings
-from pipelines.attention.stages import BY_ROLE, CHECK, MORE, PATTERN
+from pipelines.attention.stages import BY_ROLE, CHECK, MORE, PATTERN, require_shown
 from pipelines.engine.execute import Work
 from pipelines.engine.execution import Execution
 from pipelines.engine.job import Job, keys_of, short_digest
@@ -53,6 +53,7 @@ def plan(settings: AttentionSettings, execution: Execution) -> AttentionPlan:
     store = Store(execution.out)
     (settled,) = with_numbers_solved([settings], store, PromptJobs)
     first = PromptJobs(settled)
+    require_shown(settings.prompt, first.n_prompts)
     heads, shown = {"heads": list(settings.heads)}, {"prompt": settings.prompt}
     of_row = heads | shown | {"row": settings.row}
     checked = Job(CHECK, first.ran | of_row, first.of_prompts, first.locations)

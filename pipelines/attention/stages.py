@@ -27,10 +27,15 @@ def check(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Resu
     prompts = prompts_from(inputs["prompts"][0])
     model().check_prompts(prompts)
     check_heads(model(), _heads(settings))
-    if (number := settings["prompt"]) >= len(prompts):
-        raise ValueError(f"there is no prompt {number}: {len(prompts)} were asked for, counted from 0.")
+    require_shown(settings["prompt"], len(prompts))
     require_row(settings, prompts)
     return Result({"roles": list(prompts.roles)})
+
+
+def require_shown(number: int, n_prompts: int) -> None:
+    """Raise a ValueError where the prompt that is shown is none of so many."""
+    if number >= n_prompts:
+        raise ValueError(f"there is no prompt {number}: {n_prompts} were asked for, counted from 0.")
 
 
 def require_row(settings: Mapping[str, Any], prompts: PromptSet) -> None:

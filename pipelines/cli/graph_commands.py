@@ -116,7 +116,7 @@ def export(
     from graphs.export import exporter
     from pipelines.cli.drawing import drawing_settings
     from pipelines.cli.export import caption, export_beside, exported
-    from pipelines.runs.places import require_place_for_file
+    from pipelines.runs.places import require_place_for_file, require_replaceable
 
     drawing = drawing_settings(
         size=size,
@@ -162,6 +162,7 @@ def export(
     if out == "-":
         sys.stdout.buffer.write(made.data)
         return
+    require_replaceable(path, made.data)
     write_atomically(path, made.data)
     sys.stdout.write(f"{visible(str(path))}\n")
     if with_caption:
@@ -231,7 +232,7 @@ def draw(
     from circuits.files import write_atomically
     from graphs.figures.sizes import size_from
     from pipelines.draw.draw import draw as drawn
-    from pipelines.runs.places import require_place_for_file
+    from pipelines.runs.places import require_place_for_file, require_replaceable
 
     if font is not None and size is None:
         raise ValueError("--font belongs to --size: give a size, such as --size column.")
@@ -242,5 +243,6 @@ def draw(
     asked = None if size is None else size_from(size, font=font)
     with phase(f"drawing {kind} of {', '.join(subjects)}"):
         data = drawn(kind, *subjects, to=path.suffix.removeprefix("."), size=asked, out=runs)
+    require_replaceable(path, data)
     write_atomically(path, data)
     sys.stdout.write(f"{visible(str(path))}\n")

@@ -81,8 +81,8 @@ def print_overlap(stored: StoredComparison) -> None:
         )
     if untold := [name for name, level in shown.items() if not _can_tell(level)]:
         print_line(
-            f"p says nothing of {', nor of '.join(untold)}: even the largest overlap that such circuits could have would "
-            "be no surprise by chance. What they do on each other's task tells more."
+            f"p says nothing of {', nor of '.join(untold)}: even the largest overlap that such circuits could have "
+            "would be no surprise by chance. What they do on each other's task tells more."
         )
     _print_terms(summary)
     _print_nulls(shown)

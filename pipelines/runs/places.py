@@ -12,6 +12,7 @@ from pipelines.runs.run import is_file
 
 _MARKER, _JOBS = "store.json", "jobs"
 _CHOOSE = "Choose another file with --out."
+_HEAD_BYTES = 24
 
 
 def require_place_for_report(folder: Path) -> None:
@@ -37,6 +38,31 @@ def require_place_for_file(path: Path) -> None:
     if path.name in _names_of_report(folder):
         raise ValueError(f"{path} is a file of the report in {folder}, which would be damaged. {_CHOOSE}")
     _require_no_result(path)
+
+
+def require_replaceable(path: Path, data: bytes) -> None:
+    """Raise a ValueError where a file would be lost that no command wrote: one that neither says what it was made of,
+    as drawings do, nor begins as `data` does, as tables for programs do."""
+    from graphs.export import read_about
+
+    if not path.is_file():
+        return
+    there = read_bytes(path)
+    if not there or _head(there) == _head(data):
+        return
+    try:
+        read_about(there, source=str(path))
+    except ValueError:
+        raise ValueError(
+            f"{path} is there, and is nothing that this command wrote: it would be lost. Take it away, or choose "
+            "another file with --out."
+        ) from None
+
+
+def _head(data: bytes) -> bytes:
+    """The first line of a file, or what of it tells files of one format apart."""
+    line, _, _ = data.partition(b"\n")
+    return line if len(line) >= _HEAD_BYTES else data[:_HEAD_BYTES]
 
 
 def _require_no_run(folder: Path) -> None:

@@ -16,7 +16,8 @@ _SHARED = {
     True: frozenset({"answer_ids", "wrong_answer_ids", "answer_position", "roles", "comment"}),
 }
 _OF_PAIRS = frozenset({"clean", "corrupt", "clean_ids", "corrupt_ids"})
-KEYS = TEXTS | IDS | _SHARED[False] | _SHARED[True] | _OF_PAIRS | {"prompt", "label"}
+_SIDES = _OF_PAIRS | {"prompt", "prompt_ids"}
+KEYS = TEXTS | IDS | _SHARED[False] | _SHARED[True] | _SIDES | {"label"}
 """Every key that a prompt can have."""
 
 
@@ -36,6 +37,11 @@ class Keys(NamedTuple):
     is_labeled: bool
 
 
+def has_side(given: Collection[str]) -> bool:
+    """Whether any of these keys holds a prompt, or a side of one."""
+    return bool(_SIDES & {*given})
+
+
 def keys_for(given: Collection[str]) -> Keys:
     """The keys of the prompt that has these: a pair unless they are those of a labeled one, of texts unless of ids.
 
@@ -43,7 +49,7 @@ def keys_for(given: Collection[str]) -> Keys:
     >>> sorted(keys_for(["clean_ids"]).needed), sorted(keys_for(["prompt"]).needed)
     (['answer_ids', 'clean_ids', 'corrupt_ids'], ['answers', 'label', 'prompt'])
     """
-    is_ids = bool({"clean_ids", "prompt_ids"} & {*given})
+    is_ids = bool({"clean_ids", "corrupt_ids", "prompt_ids"} & {*given})
     is_labeled = bool({"prompt", "prompt_ids"} & {*given}) or ("label" in given and not _OF_PAIRS & {*given})
     ending = "_ids" if is_ids else ""
     clean, corrupt = (f"{side}{ending}" for side in (("prompt", "prompt") if is_labeled else ("clean", "corrupt")))

@@ -23,6 +23,8 @@ from circuits.lookup import keys_meant, missing_keys, unknown_keys
 from circuits.visible_text import typed_text
 
 _OF_ROLE = "roles."
+# A column that stands for each kind of prompts: pairs and labeled ones, of texts and of ids.
+_KINDS = (("clean",), ("clean_ids",), ("prompt",), ("prompt_ids",))
 _HEADER, _LONGEST_LINE = "clean,corrupt,answers,wrong_answers", 60
 # What a spreadsheet reads as the separator of the lines below.
 _FOR_SPREADSHEETS = re.compile(r"[\"']?sep=\W*", re.IGNORECASE)
@@ -110,7 +112,10 @@ def _n_known(names: Sequence[str]) -> int:
 
 def require_header(names: Sequence[str]) -> None:
     """ValueError with all that is wrong with the names of columns, so that no row is blamed for it: one without a name,
-    one that is there twice, one that prompts do not have, and one that lacks."""
+    one that is there twice, one that prompts do not have, and one that lacks.
+
+    A table may have columns of several kinds of prompts, those of the others being empty in a row.
+    """
     faults, given = Faults(), [name for name in dict.fromkeys(names) if name]
     if nameless := [place for place, name in enumerate(names, start=1) if not name]:
         which = ", ".join(f"{place}." for place in nameless)
@@ -121,19 +126,27 @@ def require_header(names: Sequence[str]) -> None:
         )
     faults.add(*(f"the header names {name!r} twice: name it once." for name in given if names.count(name) > 1))
     keys = keys_for(given)
-    unknown = [name for name in given if name not in keys.known and not _is_role(name)]
+    is_whole = any(kind.needed <= {*given} for kind in map(keys_for, _KINDS))
+    known = KEYS if is_whole else keys.known
+    unknown = [name for name in given if name not in known and not _is_role(name)]
     # Of roles, any name may follow the point.
-    of_roles = {_OF_ROLE + role for name in unknown if (role := name.partition(".")[2])}
-    meant = keys_meant(unknown, keys.known | of_roles)
+    of_roles = {_OF_ROLE + role for name in unknown if (role := _role_meant(name))}
+    meant = keys_meant(unknown, known | of_roles)
     if len(unknown) == len(given) and not meant:
         faults.add(f"the first line, {_shown(names)}, names no column of prompts: begin with a header, {_HEADER}.")
         faults.raise_any()
     if unknown:
         faults.add(f"the header: {unknown_keys(unknown, keys.known, also=of_roles)}")
     # One that is misspelt does not lack.
-    if missing := sorted(keys.needed - {*given, *meant.values()}):
+    if missing := [] if is_whole else sorted(keys.needed - {*given, *meant.values()}):
         faults.add(f"the header: {missing_keys(missing, given)}")
     faults.raise_any()
+
+
+def _role_meant(name: str) -> str:
+    """The name of a role in that of a column which may have been meant for one."""
+    of_point = name.partition(".")[2]
+    return of_point if of_point or not name.startswith("roles") else name.removeprefix("roles").lstrip("._:- ")
 
 
 def _is_role(name: str) -> bool:

@@ -11,7 +11,14 @@ from typing import Any
 
 import pytest
 
-from circuits.data.prompt_files import BadPrompts, count_prompts, entries_in, has_negatives, read_prompts
+from circuits.data.prompt_files import (
+    BadPrompts,
+    count_prompts,
+    entries_in,
+    has_negatives,
+    parse_entry,
+    read_prompts,
+)
 from circuits.data.records import FORMATS, Entry, entries_of
 from circuits.data.texts import read_texts
 
@@ -212,7 +219,7 @@ def test_a_spreadsheet_is_named(tmp_path: Path, name: str) -> None:
         ("Clean,Corrupt,Answers", "unknown key 'Clean', 'Corrupt', 'Answers'; known: [...]. Did you mean 'clean', "),
         ("clean,corrupt,answers,role.S", "unknown key 'role.S'; known: [...]. Did you mean 'roles.S'?"),
         ("clean,corrupt,answers,roles.", "unknown key 'roles.'; known: [...]. Did you mean 'roles'?"),
-        ("clean,corrupt,answers,label", "unknown key 'label'; known: [...]."),
+        ("clean,corrupt,answers,rolesS", "unknown key 'rolesS'; known: [...]. Did you mean 'roles.S'?"),
         ("clean,answers", "'corrupt' missing; found ['answers', 'clean']."),
         ("prompt,answers", "'label' missing; found ['answers', 'prompt']."),
         ("clean,answers,split", "unknown key 'split'; known: [...]. the header: 'corrupt' missing; found"),
@@ -319,3 +326,25 @@ def test_an_empty_table_says_what_a_table_holds(tmp_path):
     (tmp_path / "empty.csv").write_text("clean,corrupt,answers\n")
     with pytest.raises(ValueError, match="a header, clean,corrupt,answers,wrong_answers, and a row"):
         read_prompts(tmp_path / "empty.csv")
+
+
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        ("clean,corrupt,answers,label", "A,B, is,"),
+        ("clean,corrupt,answers,prompt,label", "A,B, is,,"),
+        ("clean,corrupt,answers,clean_ids,corrupt_ids,answer_ids,answer_position", "A,B, is,,,,"),
+        ("clean,corrupt,answers,prompt_ids,roles.S", "A,B, is,,"),
+    ],
+)
+def test_columns_that_a_row_leaves_empty_say_nothing_of_it(header: str, row: str) -> None:
+    (entry,) = entries_of(f"{header}\n{row}\n".encode(), "own.csv")
+    assert entry.record == {"clean": "A", "corrupt": "B", "answers": [" is"]}
+    with pytest.raises(ValueError, match=r"^holds text, but the model has no tokenizer"):
+        parse_entry(entry, None)
+
+
+def test_a_table_may_have_pairs_of_texts_and_of_ids() -> None:
+    header = "clean,corrupt,answers,clean_ids,corrupt_ids,answer_ids"
+    _, of_ids = entries_of(f'{header}\nA,B, is,,,\n,,,"[1, 2]","[1, 3]",[4]\n'.encode(), "own.csv")
+    assert parse_entry(of_ids, None).prompt.clean == (1, 2)

@@ -203,3 +203,10 @@ def test_a_template_in_another_encoding_is_named_once(tmp_path: Path) -> None:
         ValueError, match=r"^cannot read the prompt file \S+own\.yaml: it is text in UTF-16\. Save it as"
     ):
         read_template_file(tmp_path / "own.yaml")
+
+
+def test_a_key_that_is_misspelt_does_not_lack():
+    said = {"template": "The {noun:S}", "words": {"noun": ["key", "car"]}, "corrupt": {"S": "another word"}}
+    with pytest.raises(ValueError, match="Did you mean 'templates'") as refused:
+        template_from(said | {"answers": " {S}"}, name="nouns")
+    assert "missing" not in str(refused.value)

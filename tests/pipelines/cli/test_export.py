@@ -124,3 +124,18 @@ def test_a_damaged_run_is_named_with_what_restores_it(circuits: Command, tiny: A
         assert "circuits discover --config" in said
         assert not (tmp_path / "out").exists()
         (folder / name).write_bytes(whole)
+
+
+@pytest.mark.parametrize("to", ["csv", "svg", "graphml", "json", "xlsx"])
+def test_nothing_is_replaced_but_what_a_command_wrote(circuits: Command, tiny: Any, tmp_path: Path, to: str):
+    run, out = (
+        circuits(*tiny.arguments, "--method", "eap", "--edges", "8", "--json").json["run"],
+        tmp_path / f"own.{to}",
+    )
+    own = b"clean,corrupt,answers,wrong_answers\nThe key is,The keys are, near, far\n"
+    out.write_bytes(own)
+    assert "would be lost. Take it away, or choose another file" in refusal(circuits, run, "--to", to, "--out", out)
+    assert out.read_bytes() == own
+    out.unlink()
+    for _ in range(2):
+        assert circuits("export", run, "--to", to, "--out", out).exit_code == 0

@@ -72,6 +72,10 @@ def test_a_metric_that_refuses_the_answers_does_so_before_weights_are_loaded(
             ("attention", "ioi", "--heads", "a0.h0", "--row", "S3"),
             "prompt 0 has no role 'S3', whose row could",
         ),
+        (
+            ("attention", "ioi", "--heads", "a0.h0", "--prompt", "40", "--prompts", "20"),
+            "there is no prompt 40: 20 were asked for, counted from 0.",
+        ),
     ],
 )
 def test_what_a_task_lacks_is_said_before_weights_are_loaded(
