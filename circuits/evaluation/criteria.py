@@ -41,13 +41,15 @@ from circuits.evaluation.knockouts import Knockouts, KnockoutValues
 from circuits.intervals import Estimate, Interval, bootstrap, drawn_counts, excludes_zero, t_interval
 from circuits.masks import Parts, distinct, edge_sources, pruned, without_unreached
 from circuits.metrics import Metric
-from circuits.model.steps import kept
+from circuits.model.steps import Steps, kept, steps
 
 if TYPE_CHECKING:
     from circuits.effects.paired_runs import Pair
     from circuits.model.load import Model
 
 _CORRUPT = Corrupt()
+# Recording the prompts, clean and ablated, takes about as long as so many circuits.
+RECORDING = 7
 
 
 @dataclass(frozen=True)
@@ -110,18 +112,23 @@ class CircuitRunner:
         """
         writers, is_of_components = self.parts.as_writers(circuits)
         results = np.zeros((len(circuits), width))
-        for chosen, run, masks in (
-            (is_of_components, of_components, writers),
-            (~is_of_components, of_edges, circuits),
-        ):
+        sorts = ((is_of_components, of_components, writers), (~is_of_components, of_edges, circuits))
+        for chosen, run, masks in steps(sorts, [float(chosen.sum()) for chosen, _, _ in sorts]):
             if chosen.any():
-
-                def measured(run: Callable[..., Floats] = run, of: Bools = masks[chosen]) -> Floats:
-                    of_all = {"metric": self.metric, "ablation": self.ablation, "pairs": self._pairs}
-                    return run(self.model, self.prompts, of, **of_all)
-
-                results[chosen] = kept(measured)
+                results[chosen] = kept(partial(self._measured, run, masks[chosen]))
         return results
+
+    def _measured(self, run: Callable[..., Floats], circuits: Bools) -> Floats:
+        of_all = {"metric": self.metric, "ablation": self.ablation}
+        recording = 0 if "_pairs" in vars(self) else RECORDING
+        loop = Steps(recording + len(circuits))
+        loop.enter(recording, "recording")
+        pairs = self._pairs
+        loop.leave(recording)
+        loop.enter(len(circuits), "running")
+        values = run(self.model, self.prompts, circuits, **of_all, pairs=pairs)
+        loop.leave(len(circuits))
+        return values
 
 
 class EffectEstimate(NamedTuple):

@@ -148,6 +148,7 @@ def circuit_values(
     from circuits.effects.circuit_runs import metrics_with_edges
     from circuits.effects.shared_starts import run_from_first_difference
     from circuits.effects.shifts import Space
+    from circuits.model.steps import Steps
 
     model.require("edges", "faithfulness")
     _check(model, prompts, metric)
@@ -163,7 +164,7 @@ def circuit_values(
         for pair in group:
             values[:, _indices(pair)] = pair.metric_of(forward, pair.clean).cpu().numpy()
         per_writer = sum(_n_written(model, pair) for pair in group) // len(wiring.writers)
-        space = Space()
+        space, told = Space(), Steps(len(incomplete))
 
         def run(rows: Numbers, stage: int, known: list[Tensor] | None, is_recorded: bool) -> list[Tensor] | None:
             start = stages[stage]
@@ -173,6 +174,7 @@ def circuit_values(
             size = max(1, forward.numbers_at_once // (per_writer * n_held))
             for first in range(0, len(rows), size):
                 chosen = incomplete[rows[first : first + size]]
+                told.enter(len(chosen), chosen[0])
                 metrics = metrics_with_edges(
                     model,
                     group,
@@ -185,6 +187,7 @@ def circuit_values(
                 )
                 for pair, of_pair in zip(group, metrics, strict=True):
                     values[np.ix_(chosen, _indices(pair))] = of_pair.cpu().numpy()
+                told.leave(len(chosen))
             return recorded if is_recorded else None
 
         if resumes:
@@ -282,6 +285,7 @@ def component_circuit_values(
     """
     from circuits.effects.component_runs import metric_with_components
     from circuits.effects.shared_starts import run_from_first_difference
+    from circuits.model.steps import Steps
 
     _check(model, prompts, metric)
     wiring, forward = model.wiring, model.forward
@@ -293,11 +297,12 @@ def component_circuit_values(
 
     def measure(group: Sequence[Pair]) -> None:
         (pair,) = group
-        batch = pair.batch
+        batch, told = pair.batch, Steps(len(different))
 
         def run(rows: Numbers, layer: int, entering: list[Tensor] | None, is_recorded: bool) -> list[Tensor] | None:
             recorded = [] if entering is None else entering[:layer]
             for part in forward.chunks(len(rows), batch.n_sequences, batch.n_positions - batch.start):
+                told.enter(len(rows[part]), rows[part][0])
                 metrics = metric_with_components(
                     model,
                     pair,
@@ -307,6 +312,7 @@ def component_circuit_values(
                     record=recorded.append if is_recorded else None,
                 )
                 values[np.ix_(rows[part], _indices(pair))] = metrics.cpu().numpy()
+                told.leave(len(rows[part]))
             return recorded if is_recorded else None
 
         run_from_first_difference(different, offsets, run)

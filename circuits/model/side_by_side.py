@@ -13,7 +13,7 @@ from contextvars import ContextVar, copy_context
 from typing import TypeVar
 
 from circuits.model.multiply_adds import count, counted
-from circuits.model.steps import unwatched
+from circuits.model.steps import steps, unwatched
 
 T = TypeVar("T")
 _LENT: ContextVar[tuple[ThreadPoolExecutor, int] | None] = ContextVar("lent", default=None)
@@ -37,7 +37,7 @@ def side_by_side(work: Callable[[T], bool], items: Iterable[T]) -> bool:
     """
     todo, lent = deque(items), _LENT.get()
     if lent is None or len(todo) < 2:
-        return all(map(work, todo))
+        return all(map(work, steps(todo)))
 
     def take() -> tuple[bool, int]:
         import torch

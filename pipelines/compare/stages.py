@@ -13,6 +13,7 @@ from circuits.evaluation.matched_circuits import likeness, matched_circuits
 from circuits.evaluation.transfer import DRAWN, MOST_LIKE, Candidates, Member, members_on
 from circuits.masks import random_circuits, random_component_sets
 from circuits.metrics import ACCURACY, METRICS
+from circuits.model.steps import whole
 from pipelines.discover.rules import made_rule
 from pipelines.engine.result_file import Result
 from pipelines.engine.stage import Inputs, LoadModel, Stage
@@ -82,7 +83,8 @@ def run_on_task(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -
         [_unpacked(entry, "matched")[: 0 if entry.meta["likeness"] > MOST_LIKE else None] for entry in drawn],
     )
     members = members_on(runner.model.wiring, settings["target"], candidates, seed=settings["seed"])
-    arrays: dict[str, Floats | Bools] = {"values": runner.values(np.stack(list(members.values())))}
+    with whole():
+        arrays: dict[str, Floats | Bools] = {"values": runner.values(np.stack(list(members.values())))}
     if runner.model.n_outputs > 1:
         judged = np.stack([mask for member, mask in members.items() if member.sort not in DRAWN])
         arrays["correct"] = CircuitRunner(runner.model, prompts, ACCURACY, ablation).values(judged) > 0

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from circuits.arrays import Bools, Floats
+from circuits.evaluation.criteria import RECORDING
 from circuits.model.steps import Steps
 
-# The first circuits wait until the prompts are recorded, clean and ablated, which takes as long as so many circuits.
-_RECORDING = 7
 # Of those expected, where more may run.
 _BEYOND = 1.1
 
@@ -19,7 +18,7 @@ class ToldRuns:
     def __init__(self, run: Callable[[Bools], Floats], *, n_expected: int, may_be_more: bool) -> None:
         """may_be_more  whether more circuits than expected may run: then the last tenth is told when all have run"""
         self._run, self._n_expected, self._n_run = run, n_expected, 0
-        self._total = _RECORDING + n_expected * (_BEYOND if may_be_more else 1)
+        self._total = RECORDING + n_expected * (_BEYOND if may_be_more else 1)
         self._steps: Steps | None = None
 
     def values(self, circuits: Bools) -> Floats:
@@ -27,7 +26,7 @@ class ToldRuns:
         if self._steps is None:
             self._steps = Steps(self._total)
         # More than expected add nothing.
-        weight = min(len(circuits), max(0, self._n_expected - self._n_run)) + (0 if self._n_run else _RECORDING)
+        weight = min(len(circuits), max(0, self._n_expected - self._n_run)) + (0 if self._n_run else RECORDING)
         self._steps.enter(weight, self._n_run)
         values = self._run(circuits)
         self._steps.leave(weight)

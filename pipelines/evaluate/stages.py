@@ -17,6 +17,7 @@ from circuits.evaluation.hypotheses import HypothesisRuns, hypothesis_runs
 from circuits.evaluation.knockouts import Knockouts, KnockoutSearch, KnockoutValues, knockout_values, search_knockouts
 from circuits.masks import Parts, edges_among, random_circuits, random_circuits_of, random_component_sets
 from circuits.metrics import METRICS
+from circuits.model.steps import whole
 from circuits.scores import ComponentScores
 from graphs.selection import means_at
 from pipelines.discover.stages import chosen_edges
@@ -54,7 +55,8 @@ def measure_random_circuits(settings: Mapping[str, Any], inputs: Inputs, model: 
     else:
         drawn = random_component_sets(circuit, n=n, seed=seed)
     meta = {"level": runner.level, "size": int(circuit.sum()), "sizes": drawn.sum(axis=1).tolist()}
-    return Result(meta, {"values": runner.values(drawn)})
+    with whole():
+        return Result(meta, {"values": runner.values(drawn)})
 
 
 def measure_random_curve(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
@@ -62,7 +64,8 @@ def measure_random_curve(settings: Mapping[str, Any], inputs: Inputs, model: Loa
     runner = _runner(settings, inputs, model)
     sizes, options = settings["sizes"], {name: settings[name] for name in ("n", "seed")}
     drawn = np.stack([random_circuits_of(runner.model.wiring, size, **options) for size in sizes])
-    values = runner.values(drawn.reshape(-1, drawn.shape[-1]))
+    with whole():
+        values = runner.values(drawn.reshape(-1, drawn.shape[-1]))
     meta = {"sizes": sizes, "drawn": drawn.sum(axis=-1).tolist()}
     return Result(meta, {"values": values.reshape(*drawn.shape[:2], -1)})
 

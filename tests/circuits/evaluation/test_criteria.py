@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 from circuits.ablations import Corrupt, Zero
+from circuits.arrays import Floats
 from circuits.components import Edge, Wiring, head
 from circuits.data.prompts import Prompt, PromptSet
+from circuits.evaluation import faithfulness
 from circuits.evaluation.budgets import BUDGETS, cmd, cpr, node_budget_circuits
 from circuits.evaluation.criteria import (
     CircuitRunner,
@@ -45,6 +48,7 @@ from circuits.masks import (
 )
 from circuits.metrics import METRICS
 from circuits.model.load import load_model
+from circuits.model.steps import watched_by, whole
 from circuits.scores import ComponentScores, EdgeScores, Provenance
 from tests.circuits.hand_models import QUESTION, write_detector
 from tests.circuits.test_masks import WIRINGS
@@ -547,3 +551,33 @@ def test_a_file_that_holds_no_known_circuit_is_refused(tmp_path, text, said):
     path.write_text(text)
     with pytest.raises(ValueError, match=said):
         read_known(path)
+
+
+class _Told:
+    """Notes how far a computation is."""
+
+    def __init__(self) -> None:
+        self.shares: list[float] = []
+
+    def reached(self, share: float) -> None:
+        self.shares.append(share)
+
+    def find(self, name: str) -> None:
+        return None
+
+    def keep(self, name: str, values: Callable[[], Floats]) -> None:
+        pass
+
+
+def test_how_many_circuits_have_run_is_told_and_goes_forward_alone(family_model, monkeypatch):
+    monkeypatch.setattr(faithfulness, "_INTERMEDIATES_AT_ONCE", 0)  # several groups of prompts
+    model, rng = family_model("gpt2"), np.random.default_rng(0)
+    monkeypatch.setattr(model.forward, "numbers_at_once", 1)  # one circuit after the other
+    of_edges = rng.random((6, model.wiring.n_edges)) < 0.7
+    of_components = edges_among(model.wiring, rng.random((6, len(model.wiring.writers))) < 0.7)
+    told = _Told()
+    with watched_by(told), whole():
+        CircuitRunner(model, random_prompts(24), LOGIT_DIFFERENCE).values(np.concatenate([of_edges, of_components]))
+    assert (np.diff(told.shares) > -1e-9).all()
+    assert len(set(told.shares)) > 12
+    assert told.shares[-1] == pytest.approx(1)
