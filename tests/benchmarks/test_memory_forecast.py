@@ -37,7 +37,7 @@ _SHOWN = {"tau", "kinds", "circuits", "draws"}
 _CODES = {"trials": 2, "epochs": 20, "least_accuracy": 0}
 # Stages that judge a circuit of so many edges; and the factor by which the passes that are forecast may be off.
 _FEW, _MANY = {"edges_of_circuit": 60, "draws": 20}, {"edges_of_circuit": 300, "draws": 4}
-_FACTOR = 1.4
+_FACTOR = 1.6
 _MOVERS = {"stages": ["movers: logits @END", "inhibition: movers.q @END"], "other_inputs": False}
 WORK: dict[str, list[tuple[str, int, int, dict[str, Any]]]] = {
     "1M": [
