@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from circuits.files import read_bytes, write_atomically
-from circuits.phases import phase
+from circuits.model.phases import phase
 from circuits.visible_text import visible
 from pipelines.engine.execute import Counts, Interrupted, Work, compute_missing
 from pipelines.engine.execution import DEFAULT_STORE, Execution
@@ -35,8 +35,9 @@ from pipelines.runs.caveats import of_size, with_size
 from pipelines.runs.models_given import as_loaded, model_spec
 from pipelines.runs.options import command_line
 from pipelines.runs.origin import origin_of
-from pipelines.runs.places import require_place_for_report
+from pipelines.runs.places import require_place_for_report, require_replaceable
 from pipelines.runs.prompt_sources import prompt_source
+from pipelines.runs.record import RECORD
 from pipelines.runs.run import Run, is_file, store_folder
 from pipelines.runs.settings import CommandSettings, PromptSettings
 from pipelines.runs.settings_file import settings_from
@@ -301,6 +302,10 @@ def _write(folder: Path, files: Mapping[str, bytes]) -> None:
     """Write what differs from what is there. Where a whole report is there and cannot be written, a warning says so."""
     if all(_holds(folder / name, data) for name, data in files.items()) and not was_left_behind(folder):
         return
+    if not is_file(folder / ABOUT) and not is_file(folder / RECORD) and not was_left_behind(folder):
+        # No report is there yet: what is in its place is somebody's own.
+        for name, data in files.items():
+            require_replaceable(folder / name, data)
     try:
         with written_alone(folder):
             for name, data in files.items():

@@ -30,12 +30,12 @@ from circuits.model import checks
 from circuits.model.forward import Forward
 from circuits.model.in_memory import content_name, converted, plain_twin, tokenizer_with
 from circuits.model.original import own_rounding
+from circuits.model.phases import phase
 from circuits.model.prompt_check import longest, require_reproduced
 from circuits.model.reasons import refused_as
 from circuits.model.seen_weights import SeenWeights
 from circuits.model.sources import ModelSource, find_model, source_fingerprint
 from circuits.model.weights_size import require_fits
-from circuits.phases import phase
 
 if TYPE_CHECKING:
     from transformer_lens.model_bridge import TransformerBridge

@@ -23,7 +23,7 @@ from circuits.model.adapters import ADAPTER_CONFIG, adapter_kind, has_adapter
 from circuits.model.fetchable import FETCHABLE, read_provenance, require_fetched
 from circuits.model.file_hash import content_hash
 from circuits.model.gguf_header import read_header, require_gguf
-from circuits.phases import phase
+from circuits.model.phases import phase
 from circuits.strict_json import kind_of, parse_strictly
 
 NATIVE_ARCHITECTURE = "TransformerLensNative"

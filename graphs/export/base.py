@@ -75,6 +75,21 @@ class Export(ABC):
         replace_file(Path(path), self.to_bytes(subject, scores=scores, command=command))
 
 
+class NotedExport(Export):
+    """A format that holds more than the circuit, or less, and says so."""
+
+    def to_bytes(
+        self, subject: CircuitGraph | Comparison, *, scores: Sequence[Scores] = (), command: str | None = None
+    ) -> bytes:
+        return self.written(subject, scores=scores, command=command).data
+
+    @abstractmethod
+    def written(
+        self, subject: CircuitGraph | Comparison, *, scores: Sequence[Scores] = (), command: str | None = None
+    ) -> Written:
+        """The whole file, with notes on what it holds."""
+
+
 class ReadableExport(Export):
     """A format that can be read back."""
 

@@ -16,13 +16,13 @@ from circuits.scores import ALL_POSITIONS, NOT_RECORDED, ComponentScores, EdgeSc
 from graphs.circuit_graph import GIVEN, CircuitGraph
 from graphs.comparison.comparison import Comparison
 from graphs.export.about import MARK, about_text
-from graphs.export.base import Export, Written
+from graphs.export.base import NotedExport, Written
 from graphs.export.document import plain_number
 from graphs.selection import Threshold
 from graphs.selection.base import keep
 
 
-class MibExport(Export):
+class MibExport(NotedExport):
     """Every edge that was scored or is in the circuit, with its mean score, and every node; one circuit a file.
 
     Nodes have scores where components were scored themselves. What the loaders of those tools pass over: `about`, which
@@ -32,11 +32,6 @@ class MibExport(Export):
     name: ClassVar[str] = "mib"
     summary: ClassVar[str] = "for EAP-IG and the MIB benchmark; read back as their circuits are"
     extension: ClassVar[str] = "mib.json"
-
-    def to_bytes(
-        self, subject: CircuitGraph | Comparison, *, scores: Sequence[Scores] = (), command: str | None = None
-    ) -> bytes:
-        return self.written(subject, scores=scores, command=command).data
 
     def written(
         self, subject: CircuitGraph | Comparison, *, scores: Sequence[Scores] = (), command: str | None = None

@@ -22,23 +22,18 @@ from circuits.scores import Scores
 from graphs.circuit_graph import CircuitGraph, CircuitNode
 from graphs.comparison.comparison import Comparison
 from graphs.export.about import MARK, about_text
-from graphs.export.base import Export, Written
+from graphs.export.base import NotedExport, Written
 from graphs.export.document import plain_number
 
 _TOKEN = "(all positions)"
 
 
-class NeuronpediaExport(Export):
+class NeuronpediaExport(NotedExport):
     """Nodes with label, layer and role; links with their weight. Heads with a role are pinned, grouped by it."""
 
     name: ClassVar[str] = "neuronpedia"
     summary: ClassVar[str] = "an attribution graph for Neuronpedia's viewer; ports summed, no positions"
     extension: ClassVar[str] = "neuronpedia.json"
-
-    def to_bytes(
-        self, subject: CircuitGraph | Comparison, *, scores: Sequence[Scores] = (), command: str | None = None
-    ) -> bytes:
-        return self.written(subject, scores=scores, command=command).data
 
     def written(
         self, subject: CircuitGraph | Comparison, *, scores: Sequence[Scores] = (), command: str | None = None

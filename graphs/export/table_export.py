@@ -8,17 +8,12 @@ from collections.abc import Sequence
 from circuits.scores import Scores
 from graphs.circuit_graph import CircuitGraph
 from graphs.comparison.comparison import Comparison
-from graphs.export.base import Export, Written
+from graphs.export.base import NotedExport, Written
 from graphs.export.score_table import ScoreTable, score_table
 
 
-class TableExport(Export):
+class TableExport(NotedExport):
     """Every score, in the circuit or not: the rows of `graphs.export.score_table`; or what two circuits share."""
-
-    def to_bytes(
-        self, subject: CircuitGraph | Comparison, *, scores: Sequence[Scores] = (), command: str | None = None
-    ) -> bytes:
-        return self.written(subject, scores=scores, command=command).data
 
     def written(
         self, subject: CircuitGraph | Comparison, *, scores: Sequence[Scores] = (), command: str | None = None

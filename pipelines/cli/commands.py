@@ -12,7 +12,7 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from circuits.phases import phase
+from circuits.model.phases import phase
 from circuits.registry import OWN, PREFIX, installed
 from circuits.visible_text import visible
 from pipelines.runs.settings import CommandSettings

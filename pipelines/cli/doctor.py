@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from circuits.phases import phase
+from circuits.model.phases import phase
 from circuits.versions import versions
 
 # package -> what it is for; a missing one is not an error

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from circuits.phases import phase, told_elsewhere
+from circuits.model.phases import phase, told_elsewhere
 from circuits.visible_text import visible
 from pipelines.cli.errors import reports_errors
 from pipelines.cli.one_run import OneRunCommand

@@ -1,7 +1,7 @@
 """The one place that says what a command does, on stderr: at once, whenever something takes long, and while it does.
 
-A command says its first line itself (`say_first`), or it is said after a second. A phase (`circuits.phases`) is said
-once it lasts two; where nothing has been said for a while, that it is still at work. Of jobs, their progress tells.
+A command says its first line itself (`say_first`), or it is said after a second. A phase (`circuits.model.phases`) is
+said once it lasts two; where nothing has been said for a while, that it is still at work. Progress tells of jobs.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TextIO
 
-from circuits.phases import phases_told_to
+from circuits.model.phases import phases_told_to
 from circuits.visible_text import visible
 from pipelines.engine.progress import SILENT_S, duration, left
 
@@ -35,7 +35,7 @@ class _Phase:
 
 
 class SaidPhases:
-    """Says the phases of a command on a stream; used in a `with`, as a `circuits.phases.Listener`."""
+    """Says the phases of a command on a stream; used in a `with`, as a `circuits.model.phases.Listener`."""
 
     def __init__(self, stream: TextIO, command: str) -> None:
         self._stream, self._command = stream, command

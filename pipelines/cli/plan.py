@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from circuits.data.prompts import PromptSet
 from circuits.lookup import lookup
-from circuits.phases import phase
+from circuits.model.phases import phase
 from pipelines.cli.commands import offers
 from pipelines.costs.shape import Shape
 from pipelines.engine.cluster import device_of, require_gpus

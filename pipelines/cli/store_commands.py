@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from circuits.phases import phase
+from circuits.model.phases import phase
 from pipelines.cli.errors import reports_errors
 from pipelines.cli.one_run import OneRunCommand
 from pipelines.cli.options import Json, Runs, path_named

@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from circuits.phases import told_elsewhere
+from circuits.model.phases import told_elsewhere
 from pipelines.cli.export import export
 from pipelines.cli.stored import read_comparison
 from pipelines.view.handlers import Makers

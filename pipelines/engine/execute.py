@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 from threadpoolctl import threadpool_limits
 
+from circuits.model.phases import phase, told_elsewhere
 from circuits.model.side_by_side import lend
-from circuits.phases import phase, told_elsewhere
 from pipelines.engine.claim import Meanwhile
 from pipelines.engine.estimate import Estimate
 from pipelines.engine.execution import Execution

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from circuits import phases
 from circuits.arrays import Floats
+from circuits.model import phases
 from circuits.model.steps import watched_by, whole
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from circuits.model.load import Model, load_model
+from circuits.model.phases import phase
 from circuits.model.read_once import tokenizers_read_once
-from circuits.phases import phase
 from pipelines.runs.prompt_sources import prompt_source
 from pipelines.runs.settings import IMAGE_PATHS, PromptSettings
 from pipelines.runs.stages import Built, first_prompts, prompts_with_model

@@ -29,10 +29,10 @@ from circuits.evaluation.first_tokens import FirstToken, first_tokens
 from circuits.files import read_bytes
 from circuits.metrics import METRICS
 from circuits.model.load import Model, load_for_reading
+from circuits.model.phases import phase, reached
 from circuits.model.read_once import tokenizers_read_once
 from circuits.model.sources import find_model
 from circuits.model.tokenizers import tokenizer_of
-from circuits.phases import phase, reached
 from pipelines.engine.watched_phase import counted_phase
 from pipelines.prompts.build import built
 from pipelines.prompts.rows import prompt_row

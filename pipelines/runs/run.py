@@ -25,7 +25,7 @@ from pydantic import ValidationError
 from circuits.cached import cached_property
 from circuits.files import path_from, portable, read_bytes, real_path
 from circuits.mib_file import is_mib_file
-from circuits.phases import phase
+from circuits.model.phases import phase
 from circuits.strict_json import parse_strictly
 from circuits.visible_text import value_text
 from pipelines.engine.job import Job

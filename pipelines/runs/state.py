@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from circuits.phases import phase
+from circuits.model.phases import phase
 from circuits.strict_json import parse_strictly
 from pipelines.engine.heartbeat import Running, running_in
 from pipelines.engine.store import Store

@@ -139,3 +139,14 @@ def test_nothing_is_replaced_but_what_a_command_wrote(circuits: Command, tiny: A
     out.unlink()
     for _ in range(2):
         assert circuits("export", run, "--to", to, "--out", out).exit_code == 0
+
+
+def test_a_report_replaces_nothing_of_a_folder_that_holds_none(circuits: Command, tiny: Any, tmp_path: Path):
+    run = circuits(*tiny.arguments, "--method", "eap", "--edges", "8", "--json").json["run"]
+    asked, own = ("report", run, "--to", "markdown", "--out", tmp_path / "mine"), tmp_path / "mine" / "report.md"
+    for _ in range(2):
+        assert circuits(*asked).exit_code == 0
+    (tmp_path / "mine" / "about.json").unlink()
+    own.write_text("what I noted by hand\n")
+    assert "would be lost. Take it away, or choose another" in circuits(*asked).stderr
+    assert own.read_text() == "what I noted by hand\n"

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import typer.main
 
+from circuits.model.phases import phase, phases_told_to, reached, told_elsewhere
 from circuits.model.steps import steps
-from circuits.phases import phase, phases_told_to, reached, told_elsewhere
 from pipelines.cli.main import app
 from pipelines.cli.phases import SaidPhases
 from pipelines.engine.watched_phase import counted_phase

@@ -44,7 +44,7 @@ def phases_told_to(listener: Listener) -> Iterator[None]:
 def phase(text: str) -> Iterator[None]:
     """What happens inside the `with`, in words that follow the name of a command and a colon.
 
-    >>> from circuits.phases import phase
+    >>> from circuits.model.phases import phase
     >>> with phase("reading the runs"):
     ...     n_runs = 2
     >>> n_runs
