@@ -90,9 +90,7 @@ class Opened(Listening):
         super().__init__(windows, **window)
         self.faults: list[str] = []
         self.requests: list[str] = []
-        self.listen(
-            "console", lambda said: self.faults.append(said.text) if said.type in ("error", "warning") else None
-        )
+        self.listen("console", self._hear)
         self.listen("pageerror", lambda error: self.faults.append(str(error)))
         self.listen("request", lambda request: self.requests.append(request.url))
         self.page.goto(file.as_uri())

@@ -54,6 +54,11 @@ def pytest_collection() -> Generator[None, Any, Any]:
         gc.enable()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Notebooks and tests of the whole project come first: they take long, and the last file is one process's alone."""
+    items.sort(key=lambda item: item.path.suffix != ".ipynb" and item.path.parent != Path(__file__).parent)
+
+
 def random_module(family: str, *, n_layers: int = 3, is_grouped: bool = True) -> Any:
     """A tiny random model of a family, with weights large enough that every part matters.
 

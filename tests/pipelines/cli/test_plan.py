@@ -69,10 +69,12 @@ def test_the_jobs_of_a_plan_are_those_of_the_run(name: str, circuits: Command, t
     ],
 )
 def test_what_is_done_with_finished_runs_is_forecast_too(
-    command: str, more: str, stages: set[str], circuits: Command, tmp_path: Path
+    command: str, more: str, stages: set[str], circuits: Command, computed: Command, tmp_path: Path
 ):
-    for name, task in (("one", "induction"), ("other", "ioi")):
-        made = circuits("discover", task, "--prompts", "4", "--method", "eap", "--edges", "12", "--name", name)
+    few = ("--prompts", "4", "--method", "eap", "--edges", "12")
+    for made in computed(
+        *(("discover", task, *few, "--name", n) for n, task in (("one", "induction"), ("other", "ioi")))
+    ):
         assert made.exit_code == 0, made.stderr
     runs = ["one"] if command == "evaluate" else ["one", "other"]
     (tmp_path / "a.yaml").write_text(f"runs: [{', '.join(runs)}]\n{more}")

@@ -192,6 +192,8 @@ def test_python_gives_what_the_command_line_gives(circuits: Command, tiny: Any, 
     assert str(report.folder.resolve()) == str(Path(printed["folder"]).resolve())
 
 
+# Its jobs are those of runs, which are compared byte for byte in the tests of head coding.
+@pytest.mark.slow
 def test_workers_find_what_threads_find(tiny: Any, tmp_path: Path, truth: Path, scheduler: str):
     here, there = (
         study(**tiny.settings(), **CODING, vary={"features": [2, 4]}, truth=truth, out=tmp_path / name, **where)
