@@ -140,7 +140,7 @@ def remembered(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-@pytest.mark.usefixtures("shared_fonts")
+@pytest.mark.usefixtures("shared_fonts", "few_figures")
 @pytest.mark.parametrize("package", PACKAGES)
 def test_examples_give_what_they_show(package, folder, monkeypatch):
     monkeypatch.chdir(folder)
@@ -148,8 +148,6 @@ def test_examples_give_what_they_show(package, folder, monkeypatch):
     found += [test for entry in REFERENCE if entry.package == package for test in examples(entry.name, entry.value)]
     assert found
     _share_results(monkeypatch)
-    if package == "pipelines":
-        _draw_each_figure_once(monkeypatch)
     report = io.StringIO()
     runner = doctest.DocTestRunner(optionflags=FLAGS, verbose=False)
     for test in found:
@@ -200,18 +198,3 @@ def _share_results(monkeypatch: pytest.MonkeyPatch) -> None:
         for name in names:
             if inspect.isfunction(function := getattr(package, name)):
                 monkeypatch.setattr(package, name, remembered(function))
-
-
-def _draw_each_figure_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Commands draw their figures as SVG, and leave a stub for the same one as PDF: their own tests draw both."""
-    from matplotlib.figure import Figure
-
-    save = Figure.savefig
-
-    def saved(figure: Figure, stream: Any, **settings: Any) -> None:
-        if settings["format"] == "pdf":
-            stream.write(b"%PDF-1.4")
-        else:
-            save(figure, stream, **settings)
-
-    monkeypatch.setattr(Figure, "savefig", saved)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -22,33 +23,46 @@ HEAVY = {
     "scipy",
 }
 ROOT = Path(__file__).parents[3]
+HELP = [
+    (*command, "--help") for command in ([], ["discover"], ["compare"], ["export"], ["status"], ["doctor"], ["fetch"])
+]
+LISTS = [(name, "--json") for name in ("tasks", "methods", "models")]
+# Imports the package, runs one command after the other, and says after each what is imported by then.
+RUN = """
+import contextlib, io, json, sys
+import pipelines
+imported = [list(sys.modules)]
+from pipelines.cli.main import main
+for command in json.loads(sys.argv[1]):
+    sys.argv = ["circuits", *command]
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+        main()
+    imported.append(list(sys.modules))
+print(json.dumps(imported))
+"""
 
 
-def modules_after(code: str) -> set[str]:
-    """Names of the modules that a fresh process has imported after `code`."""
-    report = "\nimport sys; sys.stderr.write('MODULES ' + ' '.join(sys.modules))"
+@pytest.fixture(scope="module")
+def imported() -> dict[tuple[str, ...], set[str]]:
+    """Command -> names of the modules that a fresh process has imported after it and those before; (): the package."""
     environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
-    finished = subprocess.run(
-        [sys.executable, "-c", code + report], check=True, capture_output=True, text=True, env=environment
-    )
-    return set(finished.stderr.split("MODULES ")[1].split())
+    commands = [*HELP, *LISTS]
+    process = [sys.executable, "-c", RUN, json.dumps(commands)]
+    finished = subprocess.run(process, check=True, stdout=subprocess.PIPE, text=True, env=environment)
+    return dict(zip([(), *commands], map(set, json.loads(finished.stdout)), strict=True))
 
 
-@pytest.mark.parametrize("command", [[], ["discover"], ["compare"], ["export"], ["status"], ["doctor"], ["fetch"]])
-def test_help_imports_nothing_heavy(command: list[str]):
-    arguments = ["circuits", *command, "--help"]
-    start = "from pipelines.cli.main import main\ntry: main()\nexcept SystemExit: pass"
-    code = f"import sys; sys.argv = {arguments!r}\n{start}"
-    assert not modules_after(code) & HEAVY
+@pytest.mark.parametrize("command", HELP)
+def test_help_imports_nothing_heavy(imported: dict[tuple[str, ...], set[str]], command: tuple[str, ...]):
+    assert "pipelines.cli.main" in imported[command]
+    assert not imported[command] & HEAVY
 
 
-def test_importing_the_package_imports_nothing_heavy():
-    assert not modules_after("import pipelines") & (HEAVY | {"pydantic", "numpy"})
+def test_importing_the_package_imports_nothing_heavy(imported: dict[tuple[str, ...], set[str]]):
+    assert "pipelines" in imported[()]
+    assert not imported[()] & (HEAVY | {"pydantic", "numpy"})
 
 
-@pytest.mark.parametrize("command", ["tasks", "methods", "models"])
-def test_lists_are_made_without_torch(command: str):
-    arguments = ["circuits", command, "--json"]
-    start = "from pipelines.cli.main import main\ntry: main()\nexcept SystemExit: pass"
-    code = f"import sys; sys.argv = {arguments!r}\n{start}"
-    assert not modules_after(code) & {"torch", "transformers", "distributed", "matplotlib", "numba"}
+@pytest.mark.parametrize("command", LISTS)
+def test_lists_are_made_without_torch(imported: dict[tuple[str, ...], set[str]], command: tuple[str, ...]):
+    assert not imported[command] & {"torch", "transformers", "distributed", "matplotlib", "numba"}

@@ -248,11 +248,11 @@ asyncio.run(run())
 def test_jobs_that_are_lost_with_many_workers_at_once_are_sent_again(cluster, tmp_path):
     # Of some jobs, every worker that they came to dies.
     cluster.scheduler.allowed_failures = 0
-    cluster.scale(1)
+    cluster.scale(4)
     many = subprocess.Popen(
         [sys.executable, "-c", MANY, cluster.scheduler_address], env=os.environ | {"PYTHONPATH": str(ROOT)}
     )
-    while len(cluster.scheduler.workers) < 17:
+    while len(cluster.scheduler.workers) < 20:
         time.sleep(0.1)
     store, done = Store(tmp_path), list[Job]()
     store.prepare()

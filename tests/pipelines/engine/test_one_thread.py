@@ -35,7 +35,7 @@ from threadpoolctl import threadpool_info
 from pipelines.engine.one_thread import limit_threads
 limit_threads()
 n_before = len(threadpool_info())
-import torch
+import scipy.linalg
 limit_threads()
 print(n_before, sorted(library["num_threads"] for library in threadpool_info()))
 """

@@ -23,7 +23,7 @@ from pipelines.engine.store import as_json
 from pipelines.page import library as fetching
 from pipelines.page.readings import _patterns
 from pipelines.trace.run import TraceRun
-from tests.browser import Opened, browser
+from tests.browser import Opened, Windows, browser
 
 Command = Callable[..., Any]
 
@@ -239,7 +239,7 @@ def test_settings_of_paper_and_of_other_formats_are_refused(circuits: Command, s
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
+def chromium() -> Iterator[Windows]:
     with browser() as running:
         yield running
 

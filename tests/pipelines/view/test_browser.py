@@ -12,6 +12,7 @@ import pytest
 from pipelines.engine.heartbeat import Heartbeat
 from pipelines.engine.store import Store
 from pipelines.runs.failure import forget_failure, note_failure
+from tests.browser import Listening, Windows
 from tests.pipelines.view.served import Server, page_with, plain_makers, serving, write_run
 
 ATTACKS = {
@@ -20,19 +21,17 @@ ATTACKS = {
     "method": "</script><svg/onload=document.title='ran'>",
 }
 ATTACK_NAME = "x\"'><img src=x onerror=document.title='ran'>"
-PHONE = {"width": 390, "height": 844}
 
 
-class Opened:
+class Opened(Listening):
     """A page, and what it complained of."""
 
-    def __init__(self, browser: Any, address: str, **settings: Any) -> None:
-        self.context = browser.new_context(**settings)
-        self.page = self.context.new_page()
+    def __init__(self, browser: Windows, address: str, **window: Any) -> None:
+        super().__init__(browser, **window)
         self.said: list[str] = []
-        self.page.on("console", lambda message: self.said.append(message.text))
-        self.page.on("pageerror", lambda error: self.said.append(str(error)))
-        self.page.on("dialog", lambda dialog: (self.said.append("dialog"), dialog.dismiss()))
+        self.listen("console", lambda message: self.said.append(message.text))
+        self.listen("pageerror", lambda error: self.said.append(str(error)))
+        self.listen("dialog", lambda dialog: (self.said.append("dialog"), dialog.dismiss()))
         self.page.goto(address)
 
     def cells(self, column: int) -> list[str]:
@@ -63,13 +62,13 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture
-def index(browser: Any, served: Server) -> Iterator[Opened]:
+def index(browser: Windows, served: Server) -> Iterator[Opened]:
     opened = Opened(browser, served.address)
     opened.page.wait_for_selector("#runs tbody tr")
     yield opened
     assert opened.said == []
     assert opened.page.title() == f"Runs in {served.folder}"
-    opened.context.close()
+    opened.close()
 
 
 def test_every_run_has_a_row_that_says_what_it_is(index: Opened):
@@ -81,7 +80,7 @@ def test_every_run_has_a_row_that_says_what_it_is(index: Opened):
     assert "is damaged" in index.page.locator("tr", has_text="bad").inner_text()
 
 
-def test_faithfulness_beyond_its_scale_is_marked_for_eyes_and_for_screen_readers(browser: Any, tmp_path: Path):
+def test_faithfulness_beyond_its_scale_is_marked_for_eyes_and_for_screen_readers(browser: Windows, tmp_path: Path):
     values = {"low": -0.2, "some": 0.9, "whole": 1.02, "more": 1.1, "far": 2.41}
     for name, value in values.items():
         write_run(tmp_path, name, faithfulness=value)
@@ -96,7 +95,7 @@ def test_faithfulness_beyond_its_scale_is_marked_for_eyes_and_for_screen_readers
                 row.locator(".scale").get_attribute("class"),
                 row.locator(".faithfulness .unseen").all_text_contents(),
             )
-        opened.context.close()
+        opened.close()
     assert dots["low"] == 0 < dots["some"] < dots["whole"] < dots["more"] < dots["far"] == 100
     assert marks.pop("far") == ("scale above", [", above 1.5, beyond its scale"])
     assert marks.pop("low") == ("scale below", [", below 0, beyond its scale"])
@@ -132,7 +131,7 @@ def test_rows_are_filtered_and_the_address_keeps_it(index: Opened):
     assert index.count() == "1 of 8 runs"
 
 
-def test_two_are_ticked_by_keyboard_and_compared(browser: Any, two_runs: Path):
+def test_two_are_ticked_by_keyboard_and_compared(browser: Windows, two_runs: Path):
     with serving(two_runs) as server:
         a, b = (row["folder"] for row in server.runs())
         opened = Opened(browser, server.address)
@@ -150,10 +149,10 @@ def test_two_are_ticked_by_keyboard_and_compared(browser: Any, two_runs: Path):
         assert opened.said == []
         opened.page.get_by_role("link", name="drawing").click()
         assert opened.page.title().startswith("pair by circuits compare")
-        opened.context.close()
+        opened.close()
 
 
-def test_a_run_whose_name_is_no_text_is_shown_opened_and_compared(browser: Any, tmp_path: Path):
+def test_a_run_whose_name_is_no_text_is_shown_opened_and_compared(browser: Windows, tmp_path: Path):
     name = os.fsdecode(b"caf\xe9 &?#\xff")
     for folder in ("ioi-eap-2", "ioi-eap-1"):
         write_run(tmp_path / "runs", folder)
@@ -169,7 +168,7 @@ def test_a_run_whose_name_is_no_text_is_shown_opened_and_compared(browser: Any, 
         assert "caf%e9%20%26%3F%23%ff" in address
         for link in opened.page.locator("#runs tbody th a").all():
             assert server.get(link.get_attribute("href")).status == 200
-        opened.context.close()
+        opened.close()
     assert opened.said == []
 
 
@@ -183,7 +182,7 @@ def test_a_third_tick_says_what_takes_three(index: Opened):
     assert not index.page.locator("#ticked").is_visible()
 
 
-def test_the_progress_of_a_running_job_is_followed_until_its_page_is_there(browser: Any, tmp_path: Path):
+def test_the_progress_of_a_running_job_is_followed_until_its_page_is_there(browser: Windows, tmp_path: Path):
     from playwright.sync_api import expect
 
     write_run(tmp_path, "ioi-eap-1", is_finished=False)
@@ -203,19 +202,19 @@ def test_the_progress_of_a_running_job_is_followed_until_its_page_is_there(brows
         index.page.get_by_text("Running as well: study of steps, 50%").wait_for()
         expect(one.page).to_have_title("page of ioi-eap-1")
         assert index.said == one.said == []
-        index.context.close()
-        one.context.close()
+        index.close()
+        one.close()
 
 
-def test_an_interrupted_run_says_the_command_that_continues_it(browser: Any, served: Server):
+def test_an_interrupted_run_says_the_command_that_continues_it(browser: Windows, served: Server):
     opened = Opened(browser, f"{served.address}/run/capital-eap-5")
     opened.page.wait_for_selector(".command")
     assert opened.page.inner_text(".command code").startswith("circuits discover --config ")
     assert opened.said == []
-    opened.context.close()
+    opened.close()
 
 
-def test_a_failed_run_says_its_error_and_the_command_that_tries_again(browser: Any, tmp_path: Path):
+def test_a_failed_run_says_its_error_and_the_command_that_tries_again(browser: Windows, tmp_path: Path):
     folder = write_run(tmp_path, "ioi-eap-1", is_finished=False)
     note_failure(folder, ValueError("no memory for <img src=x onerror=alert(1)>."))
     with serving(tmp_path) as server:
@@ -232,8 +231,8 @@ def test_a_failed_run_says_its_error_and_the_command_that_tries_again(browser: A
         one.page.get_by_text("Continue it with").wait_for()
         index.page.get_by_text("interrupted, 0 of 1 jobs done").wait_for()
         assert index.said == one.said == []
-        index.context.close()
-        one.context.close()
+        index.close()
+        one.close()
 
 
 def test_nothing_in_a_name_runs(index: Opened):
@@ -247,7 +246,7 @@ def test_nothing_in_a_name_runs(index: Opened):
     index.page.wait_for_selector("#runs tbody tr")
 
 
-def test_the_exported_page_works_under_its_policy(browser: Any, two_runs: Path):
+def test_the_exported_page_works_under_its_policy(browser: Windows, two_runs: Path):
     from circuits.packaged import fetched_file
     from graphs.export.page.library import CYTOSCAPE
     from pipelines.cli.view import page_makers
@@ -275,21 +274,21 @@ def test_the_exported_page_works_under_its_policy(browser: Any, two_runs: Path):
             assert opened.page.title() != "ran"
             assert opened.page.evaluate("fetch('/runs.json').then(() => 'read', () => 'stopped')") == "stopped"
             assert all("Content Security Policy" in text for text in opened.said)
-            opened.context.close()
+            opened.close()
 
 
 @pytest.mark.parametrize(
     "path", ["/run/%3Cscript%3Edocument.title='ran'%3C%2Fscript%3E", "/compare?a=%3Cimg%20src=x%3E&b=y"]
 )
-def test_nothing_in_an_address_runs(browser: Any, served: Server, path: str):
+def test_nothing_in_an_address_runs(browser: Windows, served: Server, path: str):
     opened = Opened(browser, served.address + path)
     opened.page.wait_for_selector(".problem")
     assert opened.page.title() != "ran"
     assert opened.page.locator("img, script:not([src])").count() == 0
-    opened.context.close()
+    opened.close()
 
 
-def test_a_page_that_smuggles_in_a_script_is_stopped_by_the_policy(browser: Any, tmp_path: Path):
+def test_a_page_that_smuggles_in_a_script_is_stopped_by_the_policy(browser: Windows, tmp_path: Path):
     from tests.pipelines.view.served import plain_makers
 
     write_run(tmp_path, "ioi-eap-1")
@@ -298,27 +297,27 @@ def test_a_page_that_smuggles_in_a_script_is_stopped_by_the_policy(browser: Any,
         opened = Opened(browser, f"{server.address}/run/ioi-eap-1")
         assert opened.page.title() == "page"
         assert any("Content Security Policy" in text for text in opened.said)
-        opened.context.close()
+        opened.close()
 
 
-def test_when_the_server_ends_the_page_says_so(browser: Any, tmp_path: Path):
+def test_when_the_server_ends_the_page_says_so(browser: Windows, tmp_path: Path):
     write_run(tmp_path, "ioi-eap-1")
     with serving(tmp_path) as server:
         server.runs()
         opened = Opened(browser, server.address)
         opened.page.wait_for_selector("#runs tbody tr")
     opened.page.get_by_text("The server has ended").wait_for()
-    opened.context.close()
+    opened.close()
 
 
-@pytest.mark.parametrize(("scheme", "width"), [pytest.param("light", 1280, marks=pytest.mark.slow), ("dark", 390)])
-def test_pages_can_be_read_by_all_at_any_width(browser: Any, two_runs: Path, scheme: str, width: int):
+@pytest.mark.parametrize(("dark", "width"), [pytest.param(False, 1280, marks=pytest.mark.slow), (True, 390)])
+def test_pages_can_be_read_by_all_at_any_width(browser: Windows, two_runs: Path, dark: bool, width: int):
     from axe_playwright_python.sync_playwright import Axe
 
     with serving(two_runs) as server, Heartbeat([Store(two_runs)]) as heartbeat:
         heartbeat.beat("study of steps", 0.5, None)
         a, b = (row["folder"] for row in server.runs())
-        opened = Opened(browser, server.address, viewport=PHONE | {"width": width}, color_scheme=scheme)
+        opened = Opened(browser, server.address, width=width, height=844, dark=dark)
         for address, ready in (
             ("/", "#runs tbody tr"),
             (f"/compare?a={a}&b={b}", ".members"),
@@ -335,10 +334,10 @@ def test_pages_can_be_read_by_all_at_any_width(browser: Any, two_runs: Path, sch
             ]
             assert broken == []
             assert opened.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-        opened.context.close()
+        opened.close()
 
 
-def test_five_hundred_runs_are_shown(browser: Any, tmp_path: Path):
+def test_five_hundred_runs_are_shown(browser: Windows, tmp_path: Path):
     """One that is copied: what is counted is the page."""
     write_run(tmp_path, "ioi-eap-0")
     record = (tmp_path / "ioi-eap-0" / "run.json").read_text()
@@ -352,4 +351,4 @@ def test_five_hundred_runs_are_shown(browser: Any, tmp_path: Path):
         assert len(opened.names()) == 500
         opened.page.fill("#q", "ioi-eap-499")
         assert opened.names() == ["ioi-eap-499"]
-        opened.context.close()
+        opened.close()

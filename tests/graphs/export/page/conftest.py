@@ -17,19 +17,19 @@ from graphs.export.page.data import Subject
 from graphs.export.page.extras import CircuitExtras, PageExtras
 from graphs.export.page.file import page_bytes
 from graphs.roles.label import Evidence, RoleLabel
-from tests.browser import Opened, browser
+from tests.browser import Opened, Windows, browser
 
 GROUPED = Wiring(n_layers=4, n_heads=4, n_kv_heads=2)
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
+def chromium() -> Iterator[Windows]:
     with browser() as running:
         yield running
 
 
 @pytest.fixture
-def opened(chromium: Any, tmp_path: Path) -> Iterator[Callable[..., Opened]]:
+def opened(chromium: Windows, tmp_path: Path) -> Iterator[Callable[..., Opened]]:
     """`opened(subject, extras, dark=True, ...)`: the page of a subject, opened; it is closed afterwards."""
     pages: list[Opened] = []
 

@@ -169,7 +169,7 @@ def test_every_line_between_groups_is_drawn(opened, graph, extras):
     page, draw = opened(graph, extras), np.random.default_rng(1)
     names = [node.name for node in graph.nodes if node.name not in ("input", "logits")]
     n_down = 0
-    for _ in range(8):
+    for _ in range(4):
         mixed = draw.permutation(names).tolist()
         groups = [{"name": "movers", "nodes": mixed[:4]}, {"name": "others", "nodes": mixed[4:10]}]
         page.page.evaluate("(groups) => circuitPage.annotate((all) => { all.groups = groups })", groups)
@@ -177,19 +177,20 @@ def test_every_line_between_groups_is_drawn(opened, graph, extras):
         n_down += sum(drawn.boxes[one][2] <= drawn.boxes[other][2] for one, other, _ in drawn.lines.values())
         # Of a line that it cannot draw, the library says so when the ends of lines are asked for.
         assert page.faults == []
-    assert n_down > 20
+    assert n_down > 10
 
 
-def test_the_way_across_rows_is_the_cheapest(opened, graph):
+def test_the_way_across_rows_is_the_cheapest(opened, scores):
     """The envelope of parabolas against every pair of cells."""
     costs = np.random.default_rng(4).choice([0, 30, 270, 1e12], size=200)
-    page, module = opened(graph), source("routes").replace("export ", "")
+    page, module = opened(CircuitGraph.from_scores(scores, Greedy(4))), source("routes").replace("export ", "")
     found = page.page.evaluate(f"(costs) => {{ {module} return cheapest(costs, 6); }}", costs.tolist())
     cells = 6.0 * np.arange(len(costs))
     assert found == pytest.approx((costs[None] + (cells[:, None] - cells) ** 2).min(axis=1))
 
 
-def test_the_axis_of_sizes_reaches_over_the_values(opened, graph, scores):
+def test_the_axis_of_sizes_reaches_over_the_values(opened, scores):
+    graph = CircuitGraph.from_scores(scores, Greedy(4))
     points = [CurvePoint(4, 0.2, None, None), CurvePoint(16, 1.1, 0.9, 1.3), CurvePoint(64, 3.5, 2.7, 4.2)]
     for n, expected in ((1, [0, 0.25, 0.5, 0.75, 1]), (3, [0, 1, 2, 3, 4])):
         own = CircuitExtras(scores=scores, curves=(Curve("sizes", tuple(points[:n])),))
