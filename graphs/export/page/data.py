@@ -25,7 +25,7 @@ from graphs.export.looks import places_of
 from graphs.export.page.extras import CircuitExtras, Curve, PageExtras
 from graphs.export.page.shared import shared_table
 from graphs.figures.layered.looks import node_effects, strengths_of
-from graphs.figures.layered.places import least_extent
+from graphs.figures.layered.places import Places, least_extent
 from graphs.figures.layered.scene import Scene, scene_of
 from graphs.figures.layered.settings import DrawingSettings
 from graphs.figures.layered.sheet import extents_of
@@ -144,11 +144,13 @@ def _nodes(graphs: Sequence[CircuitGraph], scene: Scene) -> list[dict[str, Any]]
     # Tall circuits are drawn wider and their rows nearer, as screens are wide: boxes are as large as ever.
     along = _ALONG * max(_TIGHT, min(1.0, _TALL / max(1, len(places.rows))))
     stretch = min(_WIDEST, max(1.0, places.length * along / (places.across * _ACROSS)))
+    middles = _middles_of_units(scene, places)
     of_graphs = [{node.name: node for node in graph.nodes} for graph in graphs]
     effects = [node_effects(graph) for graph in graphs]
     rows = []
     for name, box in scene.boxes.items():
         part, (low, high) = box.parts[0], places.spans[name]
+        middle = middles.get(name, places.middle(name))
         own, limit = effects[0]
         effect = round(own[part] / limit, 4) if len(graphs) == 1 and part in own else None
         rows.append(
@@ -158,7 +160,7 @@ def _nodes(graphs: Sequence[CircuitGraph], scene: Scene) -> list[dict[str, Any]]
                 "kind": part.kind,
                 "layer": part.layer,
                 "row": _row_of(name, places.rows),
-                "x": round((low + high) / 2 * _ACROSS * stretch, 1),
+                "x": round((middle * stretch + places.middle(name) - middle) * _ACROSS, 1),
                 "y": round(-places.along[name] * along, 1),
                 "width": round((high - low) * _ACROSS * (stretch if box.is_bar else 1.0), 1),
                 "role": box.role,
@@ -174,6 +176,13 @@ def _nodes(graphs: Sequence[CircuitGraph], scene: Scene) -> list[dict[str, Any]]
             }
         )
     return rows
+
+
+def _middles_of_units(scene: Scene, places: Places) -> dict[str, float]:
+    """Of key-value heads and the heads that they serve, the middle of all: they keep touching in a wider drawing."""
+    units = [(group, *heads) for group, heads in scene.serves.items()]
+    ends = [[end for name in unit for end in places.spans[name]] for unit in units]
+    return {name: (min(own) + max(own)) / 2 for unit, own in zip(units, ends, strict=True) for name in unit}
 
 
 def _row_of(name: str, rows: Sequence[Sequence[str]]) -> int:

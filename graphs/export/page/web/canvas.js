@@ -5,6 +5,7 @@ import { signed } from "./dom.js";
 import { BESIDE, HEIGHT, routes } from "./routes.js";
 
 const INSETS = { q: -0.28, k: 0, v: 0.28 }; // where lines into a head arrive, in widths of its box
+const MARKERS = { q: ["circle", "filled"], k: ["square", "hollow"], v: ["triangle", "hollow"] }; // and what is at their ends
 
 export class Canvas {
   constructor(container, data, { select, tip }) {
@@ -109,12 +110,15 @@ export class Canvas {
   #line(id, line, bends, colors) {
     const { data } = this;
     const look = lineLook(data, line, colors);
+    const [marker, markerFill] = MARKERS[line.port] ?? ["none", "filled"];
     return {
       group: "edges",
       data: {
         id,
         source: boxId(line.from),
         target: boxId(line.to),
+        marker,
+        markerFill,
         ...look,
         ...bends,
         selects: line.isPlain ? { edge: line.edges[0] } : { edges: line.edges },
@@ -144,12 +148,18 @@ export class Canvas {
       cy.elements().removeClass("chosen near far");
       const chosen = this.#elementsOf(selection);
       if (chosen.empty()) return;
-      const near = chosen.union(chosen.connectedEdges()).union(chosen.connectedEdges().connectedNodes()).union(chosen.connectedNodes());
+      const near = chosen.union(chosen.connectedEdges()).union(chosen.connectedEdges().connectedNodes()).union(chosen.connectedNodes()).union(this.#besides(chosen));
       cy.elements().not(near).not(".layer").addClass("far");
       near.addClass("near");
       chosen.addClass("chosen");
     });
     this.#describe(selection);
+  }
+
+  // The heads that a chosen key-value head serves, and the other way round.
+  #besides(chosen) {
+    const pairs = this.data.serves.map((pair) => pair.map((node) => this.cy.getElementById(`n${node}`)));
+    return this.cy.collection(pairs.filter((pair) => pair.some((box) => chosen.contains(box))).flat());
   }
 
   #elementsOf(selection) {
@@ -301,6 +311,11 @@ function styleSheet(colors) {
         "line-color": "data(color)",
         "line-style": "data(dash)",
         width: "data(width)",
+        "target-arrow-shape": "data(marker)",
+        "target-arrow-fill": "data(markerFill)",
+        "target-arrow-color": colors.ink,
+        "target-arrow-width": 1,
+        "arrow-scale": 0.6,
         "z-index": 1,
       },
     },

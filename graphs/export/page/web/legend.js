@@ -6,10 +6,23 @@ import { isAgainst, lineKind, rolesOf } from "./looks.js";
 export function writeLegend({ data, canvas }) {
   const entries = data.circuits.length > 1 ? ofSeveral(data, canvas) : ofOne(data, canvas);
   const words = data.ranked_by === "score" && canvas.lines.length ? [`wider: larger |score|${data.circuits.length > 1 ? " in its circuit" : ""}`] : [];
+  if (isServing(data, canvas)) words.push("kv: key-value head, beside the heads that it serves");
   byId("legend").replaceChildren(
     ...entries.map(([look, text]) => element("span", { class: "key" }, element("span", { class: `swatch ${look}`, "aria-hidden": "true" }), text)),
+    ...markers(canvas).map(([port, text]) => element("span", { class: "key" }, element("span", { class: `marker ${port}`, "aria-hidden": "true" }), text)),
     ...words.map((text) => element("span", { class: "key" }, text)),
   );
+}
+
+// The inputs that lines enter, by what is at their ends.
+function markers({ lines }) {
+  const drawn = new Set(lines.map(({ port }) => port));
+  return [["q", "query"], ["k", "key"], ["v", "value"]].filter(([port]) => drawn.has(port));
+}
+
+function isServing(data, { boxes }) {
+  const drawn = new Set(boxes);
+  return data.serves.some((pair) => pair.every((node) => drawn.has(node)));
 }
 
 function ofSeveral(data, { lines, boxes }) {

@@ -47,6 +47,16 @@ def test_sources_stand_below_their_targets(graph):
     assert len(places) == len(y)
 
 
+def test_a_key_value_head_touches_a_head_that_it_serves(graph):
+    data = page_data(graph)
+    assert data["serves"]
+    for group in {group for group, _ in data["serves"]}:
+        box, heads = data["nodes"][group], [data["nodes"][head] for own, head in data["serves"] if own == group]
+        apart = [abs(head["x"] - box["x"]) - (head["width"] + box["width"]) / 2 for head in heads]
+        assert abs(min(apart)) <= 0.2, "pixels"
+        assert {head["y"] for head in heads} == {box["y"]}
+
+
 def test_effects_of_prompts_are_those_of_the_scores_also_where_only_some_fit(graph, scores, monkeypatch):
     monkeypatch.setattr(page, "MOST_EFFECTS", 7 * scores.n_prompts)
     for limited in (True, False):

@@ -336,7 +336,8 @@ def test_the_legend_shows_what_is_drawn(opened, graph, scores, extras):
     page = opened(graph, extras)
     both = legend(page)
     roles = [entry for entry in both if entry in ("name mover", "induction")]
-    assert both == ["supports the behavior", "works against it", *roles, "wider: larger |score|"]
+    words = ["wider: larger |score|", "kv: key-value head, beside the heads that it serves"]
+    assert both == ["supports the behavior", "works against it", *roles, "query", "key", "value", *words]
     assert len(roles) == 2
     names = page.page.evaluate("circuitPage.data.names")
     score = {edge.name: edge.score for edge in graph.edges}
@@ -349,6 +350,26 @@ def test_the_legend_shows_what_is_drawn(opened, graph, scores, extras):
     page.page.fill("#top", "")
     page.page.evaluate("(nodes) => circuitPage.annotate((all) => { all.groups = [{name: 'all heads', nodes}] })", heads)
     assert not set(legend(page)) & {"name mover", "induction"}, "no box has the frame of a role"
+    assert words[1] not in legend(page), "no query head is drawn beside a key-value head"
+
+
+def test_lines_end_in_the_marker_of_the_input_that_they_enter(opened, graph):
+    page = opened(graph)
+    drawn = page.page.evaluate(
+        "circuitPage.canvas.cy.edges().map((edge) => [edge.data('selects').edge, edge.style('target-arrow-shape')])"
+    )
+    shapes = {None: "none", "q": "circle", "k": "square", "v": "triangle"}
+    assert dict(drawn) == {number: shapes[item.edge.port] for number, item in enumerate(graph.edges)}
+
+
+def test_a_chosen_key_value_head_stands_out_with_the_heads_that_it_serves(opened, graph):
+    page = opened(graph)
+    names = [node.name for node in graph.nodes]
+    for group, head in graph.group_edges:
+        page.page.evaluate("(node) => circuitPage.select({ node })", names.index(str(group)))
+        assert page.page.evaluate(
+            "(id) => circuitPage.canvas.cy.getElementById(id).hasClass('near')", f"n{names.index(str(head))}"
+        )
 
 
 def test_the_legend_of_a_comparison_shows_what_is_drawn(opened, graph, scores):

@@ -17,6 +17,7 @@ from graphs import CircuitGraph, Greedy
 from graphs.export.page.extras import CircuitExtras, Curve, CurvePoint, PageExtras
 from graphs.export.page.scripts import source
 
+MARKER = 4  # pixels: as far from the box a line may end, where a marker stands between them
 CHAIN = Wiring(n_layers=2, n_heads=1, n_kv_heads=1)
 
 
@@ -88,7 +89,7 @@ def test_no_line_passes_behind_a_box(opened, graph, chain):
             (left, right, top, _), (start_x, start_y) = drawn.boxes[begin], points[0]
             assert left <= start_x <= right and start_y == pytest.approx(top, abs=0.5)  # noqa: PT018
             (left, right, _, bottom), (end_x, end_y) = drawn.boxes[end], points[-1]
-            assert left <= end_x <= right and end_y == pytest.approx(bottom, abs=0.5)  # noqa: PT018
+            assert left <= end_x <= right and -0.5 <= end_y - bottom <= MARKER  # noqa: PT018
             assert np.all(np.diff(points[:, 1]) < 1e-6), "a line never turns back"
 
 
