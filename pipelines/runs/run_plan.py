@@ -97,10 +97,15 @@ class RunPlan(Plan):
             note_begun(self.folder, command)
 
     def end(self, error: Exception | None, command: str) -> None:
-        """Keep the error of a run that is not finished beside its record, also of one that failed before it began."""
+        """Keep the error of a run that is not finished beside its record, also of one that failed before it began.
+
+        What is refused before its check has passed is no run: nothing was measured that could be kept or listed.
+        """
         if error is None:
             forget_failure(self.folder)
             forget_begun(self.folder)
+            return
+        if isinstance(error, ValueError) and not self.store.has(self.check.key):
             return
         # Where nothing can be written, the error itself is what matters.
         with contextlib.suppress(OSError, ValueError):

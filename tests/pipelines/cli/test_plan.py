@@ -59,6 +59,9 @@ def test_the_jobs_of_a_plan_are_those_of_the_run(name: str, circuits: Command, t
     assert "forecast" not in run.stderr  # seconds, and little memory
     after = circuits(*asked).json
     assert (after["jobs"], after["jobs_missing"], after["seconds"]) == (planned["jobs"], 0, 0)
+    shown = circuits(*asked[:-1]).stdout
+    assert shown.rstrip().endswith("Nothing that runs a model is left to compute: it takes neither time nor memory.")
+    assert "Memory:" not in shown
 
 
 @pytest.mark.parametrize(
