@@ -32,7 +32,8 @@ def validation_message(error: ValidationError) -> str:
     """What is wrong with which setting, one per line."""
     faults = []
     for fault in error.errors():
-        where = ".".join("a key" if " at 0x" in str(part) else str(part) for part in fault["loc"])
+        named = [part for part in fault["loc"] if not isinstance(part, int)]
+        where = ".".join("a key" if " at 0x" in str(part) else str(part) for part in named)
         faults.append(_said(where, fault) if where else fault_text(fault))
     return "\n".join(faults)
 
@@ -40,7 +41,8 @@ def validation_message(error: ValidationError) -> str:
 def _said(where: str, fault: Mapping[str, Any]) -> str:
     if fault["type"] == "missing":
         return f"{where} is missing: it has to be given."
-    sentence = f"{where} is {value_text(fault['input'])}: {fault_text(fault)}"
+    says = "holds" if isinstance(fault["loc"][-1], int) else "is"
+    sentence = f"{where} {says} {value_text(fault['input'])}: {fault_text(fault)}"
     return sentence if sentence.endswith((".", "?")) else f"{sentence}."
 
 

@@ -67,6 +67,11 @@ def require_refusal(answer: Any, *said: str) -> None:
         (["prompts", "check", "prompts.jsonl", "--lines", "-1"], ["'--lines': '-1': expected 0 or more."]),
         (["prompts", "check", "prompts.jsonl", "--prompts", "3"], ["are checked: leave out --prompts."]),
         (["discover", "prompts.jsnol"], ["no task and no prompt file 'prompts.jsnol'", "mean 'prompts.jsonl'?"]),
+        (
+            ["intervene", "mask-heads", "ioi", "induction:x"],
+            ["profile 'induction:x': 'x' is no setting, KEY=VALUE. induction has no settings."],
+        ),
+        (["intervene", "zero-tuning", "ioi", "--gammas", "2,b"], ["gammas holds 'b': expected a number, such as 0.5."]),
         (["clean", "--runs", "nowhere"], ["no folder ", "nowhere. Runs are kept in"]),
         (["fetch", "cytoscap"], ["Known: cytoscape, smollm2-135m. Did you mean 'cytoscape'?"]),
     ],

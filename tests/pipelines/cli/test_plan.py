@@ -207,8 +207,7 @@ def test_what_cannot_fit_is_refused_before_anything_is_measured(circuits: Comman
     assert answer.exit_code == 2
     assert "with one prompt at a time, and cpu has 0.1 GB free: use --dtype bfloat16, shorter prompts" in answer.stderr
     assert "forward" not in answer.stderr
-    (failed,) = circuits("status", "--json").json["runs"]
-    assert "use --dtype bfloat16" in failed["error"]
+    assert circuits("status", "--json").json["runs"] == []
 
 
 def test_one_line_comes_before_what_takes_much_memory_or_long(circuits: Command, tmp_path: Path, monkeypatch):

@@ -172,6 +172,18 @@ def test_what_is_left_out_is_said_before_a_model_is_loaded_and_once(
     assert again[1].endswith(left_out)
 
 
+def test_noise_on_every_token_of_prompts_without_roles_is_told(circuits: Callable[..., Any], tmp_path: Path) -> None:
+    file = write(tmp_path / "own.jsonl", *(pair(*names, roles={}) for names in (("David", "Martin"), ("Leo", "Sam"))))
+    asked, said = ("trace", file, "--set", "kinds=[mlp]"), "noise is added to every token of these prompts"
+    lines = circuits(*asked).stderr.splitlines()
+    (at,) = (number for number, line in enumerate(lines) if said in line)
+    assert "give --noise-at ROLE; --ablation corrupt takes the corrupt prompts instead." in lines[at]
+    assert at < next(number for number, line in enumerate(lines) if "computing" in line)
+    assert said not in circuits(*asked, "--ablation", "corrupt").stderr
+    write(file, pair("David", "Martin"), pair("Martin", "David"))
+    assert said not in circuits(*asked).stderr
+
+
 def test_a_file_is_read_once_by_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     n_read, whole = [], stages.read_prompts
     monkeypatch.setattr(stages, "read_prompts", lambda *of, **how: n_read.append(1) or whole(*of, **how))
