@@ -13,7 +13,7 @@ Li et al. 2025, arXiv 2511.05923 (noise on images).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, get_args
 
@@ -85,34 +85,41 @@ class Corrupt(Ablation):
     shares_prefix = True
     is_run = True
 
-    def check(self, prompts: PromptSet, *, called: Callable[[int], str] | None = None) -> None:
-        """Raise a ValueError for prompts without partners, and for pairs whose two sides are the same.
-
-        called  what a prompt of this number is called; `prompt 0` by default
-        """
-        called = prompts.called if called is None else called
+    def check(self, prompts: PromptSet) -> None:
+        """Raise a ValueError for prompts without partners, and for pairs whose two sides are the same."""
         if not prompts.is_paired:
-            raise ValueError(
-                f"ablation 'corrupt' takes values from each prompt's partner, and the prompts of {prompts.task!r} are "
-                "labeled positives and negatives without partners. Choose another ablation, such as 'mean', or give "
-                "pairs (clean and corrupt)."
-            )
+            raise ValueError(no_partners(prompts.task))
         same = [number for number, p in enumerate(prompts) if p.image is not None and p.first_difference == len(p)]
         if same:
             raise ValueError(
                 f"ablation 'corrupt' takes values from each prompt's partner, and {len(same)} of {len(prompts)} "
-                f"prompts show the same image and text in both (the first is {called(same[0])}). Give a corrupt image, "
+                f"prompts show the same image and text (the first is {prompts.called(same[0])}). Give a corrupt image, "
                 "or choose 'image-noise'."
             )
         if equal := prompts.unchanged:
             raise ValueError(
                 "ablation 'corrupt' takes values from each prompt's partner, and clean and corrupt are the same tokens "
-                f"in {len(equal)} of {len(prompts)} pairs (the first is {called(equal[0])}): nothing can differ. Leave "
-                "them out (`prompts.without_unchanged()`), or choose another ablation."
+                f"in {len(equal)} of {len(prompts)} pairs (the first is {prompts.called(equal[0])}): nothing can "
+                "differ. Choose another ablation, such as 'mean', or corrupt prompts that differ from the clean ones; "
+                "in Python, `prompts.without_unchanged()` leaves these pairs out."
             )
 
     def ablated(self, forward: Forward, batch: Batch, clean: Run) -> Run:
         return forward.record(batch.corrupt, batch.corrupt_pixels(forward), start=batch.start, earlier=clean)
+
+
+def no_partners(task: str) -> str:
+    """The message for labeled prompts where the ablation takes values from partners.
+
+    >>> from circuits.ablations import no_partners
+    >>> "Choose another ablation, such as 'mean'" in no_partners("own")
+    True
+    """
+    return (
+        f"ablation 'corrupt' takes values from each prompt's partner, and the prompts of {task!r} are labeled "
+        "positives and negatives without partners. Choose another ablation, such as 'mean', or give pairs (clean and "
+        "corrupt)."
+    )
 
 
 @dataclass(frozen=True)
@@ -170,7 +177,7 @@ class Noise(NoiseAblation):
         if lacking:
             raise ValueError(
                 f"noise is to be added at role {self.at!r}, which {len(lacking)} of {len(prompts)} prompts lack (the "
-                f"first is prompt {lacking[0]})."
+                f"first is {prompts.called(lacking[0])})."
             )
 
     def described(self, prompts: PromptSet) -> str:
@@ -232,7 +239,7 @@ class ImageNoise(NoiseAblation):
         if lacking:
             raise ValueError(
                 f"ablation {self.name!r} puts noise on images, and {len(lacking)} of {len(prompts)} prompts have none "
-                f"(the first is prompt {lacking[0]}). For text, choose 'noise' or 'corrupt'."
+                f"(the first is {prompts.called(lacking[0])}). For text, choose 'noise' or 'corrupt'."
             )
 
     def ablated(self, forward: Forward, batch: Batch, clean: Run) -> Run:

@@ -230,6 +230,19 @@ class Edge:
         return cls(Component.parse(source, offered=writers), target.component, target.port)
 
 
+def require_head(part: Component, *, model: str, n_layers: int, n_heads: int) -> None:
+    """Raise a ValueError for what is no query head of a model of this name and shape.
+
+    >>> from circuits.components import Component, require_head
+    >>> require_head(Component.parse("a1.h3"), model="reference", n_layers=4, n_heads=4)
+    """
+    if not part.is_head or (part.layer or 0) >= n_layers or (part.index or 0) >= n_heads:
+        raise ValueError(
+            f"{model!r} has no head {str(part)!r}: its heads are a0.h0 to a{n_layers - 1}.h{n_heads - 1}, query heads "
+            "also where several share keys and values."
+        )
+
+
 @dataclass(frozen=True)
 class Wiring:
     """The components and the possible edges of one architecture, in a fixed order.

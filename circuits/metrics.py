@@ -7,7 +7,7 @@ Answers of several tokens are for metrics of probabilities alone: a token's logi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
@@ -64,22 +64,18 @@ class Metric:
     has_zero_gradient_at_clean: ClassVar[bool] = False
     judges_answers: ClassVar[bool] = False
 
-    def check(self, prompts: PromptSet, *, called: Callable[[int], str] | None = None) -> None:
-        """Raise a ValueError where the prompts lack what this metric reads, or have answers that it does not take.
-
-        called  what a prompt of this number is called; `prompt 0` by default
-        """
-        called = prompts.called if called is None else called
+    def check(self, prompts: PromptSet) -> None:
+        """Raise a ValueError where the prompts lack what this metric reads, or have answers that it does not take."""
         if not self.takes_long_answers:
-            self._refuse_long_answers(prompts, called)
+            self._refuse_long_answers(prompts)
         if not self.needs_wrong_answers:
             return
         lacking = [number for number, prompt in enumerate(prompts) if not prompt.wrong_answers]
         if lacking:
             raise ValueError(
                 f"metric {self.name!r} compares answers with wrong answers, but {len(lacking)} of {len(prompts)} "
-                f"prompts have no wrong answer (the first is {called(lacking[0])}). Add 'wrong_answers' (with ids: "
-                f"'wrong_answer_ids'), or use {self.instead(prompts)!r}."
+                f"prompts have no wrong answer (the first is {prompts.called(lacking[0])}). Add 'wrong_answers' (with "
+                f"ids: 'wrong_answer_ids'), or use {self.instead(prompts)!r}."
             )
 
     def instead(self, prompts: PromptSet) -> str | None:
@@ -96,7 +92,7 @@ class Metric:
             return _OF_ANSWERS if self.takes_long_answers else "answer-logit"
         return None
 
-    def _refuse_long_answers(self, prompts: PromptSet, called: Callable[[int], str]) -> None:
+    def _refuse_long_answers(self, prompts: PromptSet) -> None:
         long = [number for number, prompt in enumerate(prompts) if prompt.has_long_answers]
         if not long:
             return
@@ -104,8 +100,8 @@ class Metric:
         n_tokens = 1 + max(map(len, first.continuations))
         raise ValueError(
             f"metric {self.name!r} reads one token, and answers of {len(long)} of {len(prompts)} prompts have several "
-            f"(the first is {called(long[0])}, with up to {n_tokens}). Use {self.instead(prompts)!r}, which takes "
-            "answers of any length, or give answers of one token."
+            f"(the first is {prompts.called(long[0])}, with up to {n_tokens}). Use {self.instead(prompts)!r}, which "
+            "takes answers of any length, or give answers of one token."
         )
 
     def values(self, logits: Tensor, targets: Targets, clean_logits: Tensor | None = None) -> Tensor:

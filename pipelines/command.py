@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 from circuits.files import read_bytes, write_atomically
 from circuits.model.phases import phase
 from circuits.visible_text import visible
+from pipelines.engine.cluster import require_place
 from pipelines.engine.execute import Counts, Interrupted, Work, compute_missing
 from pipelines.engine.execution import DEFAULT_STORE, Execution
 from pipelines.engine.job import Job
@@ -31,7 +32,7 @@ from pipelines.forecast.line import forecast_before, line, prompt_jobs, require_
 from pipelines.reporting.report import Report
 from pipelines.runs.about_file import about_file
 from pipelines.runs.before_weights import before_weights
-from pipelines.runs.caveats import of_size, with_size
+from pipelines.runs.caveats import with_size
 from pipelines.runs.models_given import as_loaded, model_spec
 from pipelines.runs.options import command_line
 from pipelines.runs.origin import origin_of
@@ -216,6 +217,8 @@ def _run(
     if isinstance(folder := getattr(settings, "folder", None), Path):
         require_place_for_report(folder)
     _require_writable_unless_done(plan)
+    if any("model" in job.locations for part in plan.work for job in part.missing):
+        require_place(execution)
     try:
         _say_before(plan.work, settings, shown)
         counts = _compute(plan.work, execution, resume, shown, plan=plan)
@@ -268,7 +271,7 @@ def _with_number_of_prompts(report: AnyReport, settings: CommandSettings) -> Any
     if settings.solved:  # how many are solved is known to the report alone
         return report
     n_prompts = prompt_source(settings)[1]
-    return replace(report, warnings=tuple(with_size(report.warnings, of_size(settings, n_prompts), n_prompts)))
+    return replace(report, warnings=tuple(with_size(report.warnings, settings, n_prompts)))
 
 
 def _files(

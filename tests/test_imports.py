@@ -88,6 +88,7 @@ SEEN_BY_GRAPHS |= {
         "registry",
         "solved",
         "strict_json",
+        "type_faults",
     )
 }
 

@@ -17,13 +17,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeGuard
 
 from circuits.data.answers import Answer
 from circuits.data.faults import Faults, each, faults_of
 from circuits.data.left_out import lines_left_out, note_of
-from circuits.data.prompts import END, NO_ANSWER, Prompt, PromptSet, positions, whole_number
+from circuits.data.prompts import END, NO_ANSWER, Origin, Prompt, PromptSet, positions, whole_number
 from circuits.data.records import Entry, entries_of
 from circuits.data.records.keys import KEYS, has_side, keys_for
 from circuits.data.records.tables import entry_of_row, require_header
@@ -117,8 +118,9 @@ def read_prompts(
     ('pairs', 1, (7,))
     """
     file = path_from(path, "a prompt file")
+    entries = entries_in(file)
     return prompts_of_entries(
-        entries_in(file), tokenizer, str(file), file.stem, leaves_out_unchanged=leaves_out_unchanged
+        entries, tokenizer, str(file), file.stem, leaves_out_unchanged=leaves_out_unchanged, is_file=True
     )
 
 
@@ -230,14 +232,16 @@ def prompts_of_entries(
     name: str,
     *,
     leaves_out_unchanged: bool = False,
+    is_file: bool = False,
 ) -> PromptSet:
-    """The prompts of entries, each once; `source` is what errors call them."""
+    """The prompts of entries, each once; `source` is what errors call them, the path of a file where they are its
+    lines."""
     left_out = lines_left_out(entries, unchanged=leaves_out_unchanged)
     skipped = {line.number for line in left_out}
     lines, faults = [], []
     for entry in entries:
         try:
-            line = parse_entry(entry, tokenizer)
+            line = parse_entry(entry, tokenizer, file=Path(source).name if is_file else "")
             lines += [] if entry.number in skipped else [line]
         except ValueError as error:
             faults += [(entry.number, fault) for fault in faults_of(error)]
@@ -345,9 +349,10 @@ def _labeled(prompt: Prompt, label: str) -> dict[str, Any]:
     return {"prompt_ids": record.pop("clean_ids"), "label": label} | record
 
 
-def parse_entry(entry: Entry, tokenizer: Tokenizer | None) -> Line:
+def parse_entry(entry: Entry, tokenizer: Tokenizer | None, *, file: str = "") -> Line:
     """The prompt of an entry, and whether it is one of a pair, positive or negative.
 
+    file  the name of the file that it is a line of, if it is one
     ValueError for a bad one, with all that is wrong with it (`circuits.data.faults.faults_of`) and does not hang on
     what is missing or of the wrong type.
     """
@@ -370,7 +375,7 @@ def parse_entry(entry: Entry, tokenizer: Tokenizer | None) -> Line:
     faults.add(*([] if prompt is None else _faults_of_roles(prompt)))
     faults.raise_any()
     assert prompt is not None
-    return Line(str(label), prompt)
+    return Line(str(label), replace(prompt, origin=Origin(file, entry.number)) if file else prompt)
 
 
 def _faults_of_roles(prompt: Prompt) -> list[str]:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 from circuits.cached import cached_property
 from circuits.data import text_checks
@@ -29,6 +29,21 @@ class _AtAnswer(tuple[int, ...]):
     """The role END as a prompt gives it to itself: a copy with another answer position gives itself another."""
 
 
+class Origin(NamedTuple):
+    """A line of a file that a prompt was read from, counted from 1.
+
+    >>> from circuits.data.prompts import Origin
+    >>> str(Origin("own.csv", 3))
+    'line 3 of own.csv'
+    """
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"line {self.line} of {self.file}"
+
+
 @dataclass(frozen=True)
 class Prompt:
     """One clean prompt with its corruption, as token ids.
@@ -41,6 +56,7 @@ class Prompt:
                             corrupt one, both show the same
     image_tokens            first position of the image's tokens, and the one after the last
     warnings                what is doubtful about it; no part of what the prompt is
+    origin                  the line of a file that it was read from; no part of it either
 
     >>> from circuits import Prompt
     >>> prompt = Prompt(clean=(5, 7, 5), corrupt=(5, 8, 5), answers=(7,), wrong_answers=(8,), roles={"first": (1,)})
@@ -62,6 +78,7 @@ class Prompt:
     corrupt_image: Picture | None = None
     image_tokens: tuple[int, int] | None = None
     warnings: tuple[PromptWarning, ...] = field(default=(), compare=False)
+    origin: Origin | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if not self.clean:
@@ -253,7 +270,7 @@ class PromptSet:
         kept = tuple(prompt for number, prompt in enumerate(self.prompts) if number not in left_out)
         note = (
             f"{len(left_out)} of {len(self)} pairs are left out, as their clean and corrupt prompts are equal: "
-            f"{text_checks.listed(left_out)}."
+            f"{self._listed(left_out)}."
         )
         return replace(self, prompts=kept, notes=(*self.notes, note))
 
@@ -264,7 +281,7 @@ class PromptSet:
         warnings += copies_in(self)
         everything = enumerate((*self.prompts, *self.negatives))
         found = {number: prompt.warnings for number, prompt in everything if prompt.warnings}
-        return warnings + text_checks.summary_of(found, len(self) + len(self.negatives))
+        return warnings + text_checks.summary_of(found, len(self) + len(self.negatives), self._listed)
 
     @property
     def n_positions(self) -> int:
@@ -348,9 +365,21 @@ class PromptSet:
                         )
 
     def called(self, number: int) -> str:
-        """What errors call a prompt; negatives are numbered after the others."""
+        """What errors call a prompt: the line that it was read on, else its number. Negatives are numbered after the
+        others."""
+        if (origin := (*self.prompts, *self.negatives)[number].origin) is not None:
+            return str(origin)
         is_negative = number >= len(self.prompts)
         return f"negative prompt {number - len(self.prompts)}" if is_negative else f"prompt {number}"
+
+    def _listed(self, numbers: Sequence[int]) -> str:
+        """The first few of many prompts: their lines where they were read from a file, else their numbers."""
+        every = (*self.prompts, *self.negatives)
+        origins = [origin for number in numbers if (origin := every[number].origin) is not None]
+        if len(origins) < len(numbers) or len({origin.file for origin in origins}) != 1:
+            return text_checks.listed(numbers)
+        lines = text_checks.listed(origin.line for origin in origins)
+        return f"line{'s' * (len(origins) > 1)} {lines} of {origins[0].file}"
 
 
 def copies_in(prompts: PromptSet) -> list[str]:

@@ -186,7 +186,7 @@ def _words(name: str, given: Any) -> tuple[Word, ...]:
         ]
         pairs = [(text, kind or "") for kind, texts in lists for text in texts]
         words = [Word(text, kind, place) for place, (text, kind) in enumerate(pairs)]
-    elif isinstance(given, list) and any(isinstance(row, Mapping) for row in given):
+    elif isinstance(given, list) and 2 * sum(isinstance(row, Mapping) for row in given) >= len(given) > 0:
         rows = [faults.in_call(_mapping, row, what) or {} for row in given]
         words = [
             Word(faults.in_call(_text, text, f"{what}.{kind}") or "", faults.in_call(_named, kind, what) or "", place)
@@ -391,9 +391,15 @@ def _texts(given: Any, what: str, faults: Faults) -> list[str]:
 
 def _text(given: Any, what: str) -> str:
     if not isinstance(given, str) or not given:
-        quoted = "" if isinstance(given, str) else " Put it in quotes: YAML reads yes, no, dates and numbers as values."
-        raise ValueError(f"{what!r} holds {given!r}, expected a text.{quoted}")
+        raise ValueError(f"{what!r} holds {given!r}, expected a text.{_why_no_text(given)}")
     return given
+
+
+def _why_no_text(given: Any) -> str:
+    """How YAML came to read something else, and what to do."""
+    if isinstance(given, Mapping):
+        return " Put it in quotes: YAML reads a colon and a space behind it as a key and its value."
+    return "" if isinstance(given, str) else " Put it in quotes: YAML reads yes, no, dates and numbers as values."
 
 
 def _named(name: Any, what: str) -> str:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 from unicodedata import category
 
@@ -33,17 +33,20 @@ class PromptWarning(NamedTuple):
     detail: str
 
 
-def summary_of(warnings: Mapping[int, Sequence[PromptWarning]], n_prompts: int) -> list[str]:
+def summary_of(
+    warnings: Mapping[int, Sequence[PromptWarning]], n_prompts: int, listed: Callable[[Sequence[int]], str]
+) -> list[str]:
     """One message per kind: how many prompts of `n_prompts` it concerns, which, and the detail of the first.
 
     warnings  those of each prompt, by its number
+    listed    prompts of these numbers in words
     """
     by_kind: dict[str, dict[int, str]] = {}
     for number, own in warnings.items():
         for warning in own:
             by_kind.setdefault(warning.kind, {}).setdefault(number, warning.detail)
     return [
-        f"{kind} ({len(found)} of {n_prompts} prompts: {listed(found)}): {next(iter(found.values()))}"
+        f"{kind} ({len(found)} of {n_prompts} prompts: {listed([*found])}): {next(iter(found.values()))}"
         for kind, found in by_kind.items()
     ]
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
-from circuits.components import Component
-from circuits.data.prompts import PromptSet
+from circuits.components import Component, require_head
+from circuits.data.prompts import Prompt, PromptSet
 from circuits.edits.base import Edit, OutputEdit
 from circuits.edits.places import ONWARD, is_position, matching, rows_within
 from circuits.edits.set_rows import SetRows
@@ -32,7 +32,7 @@ def checked(model: Model, edits: Edits, prompts: PromptSet | None = None) -> ByL
     by_layer = heads_by_layer(model, edits)
     for text, edit, layer in _distinct(by_layer):
         if prompts is not None:
-            _require_places(model, edit, layer, prompts)
+            _require_seen(model, edit, layer, prompts)
         elif edit.roles:
             raise ValueError(
                 f"{text!r} names {', '.join(edit.roles)}, which are roles of prompts: give the prompts, or positions."
@@ -47,12 +47,9 @@ def heads_by_layer(model: Model, edits: Edits) -> ByLayer:
     layers, by_layer = model.forward.layers, ByLayer()
     for name, given in edits.items():
         head = Component.parse(name, offered=[KINDS["head"]])
-        fits = head.is_head and (head.layer or 0) < len(layers) and (head.index or 0) < layers[0].n_heads
-        if not fits or head.layer is None or head.index is None:
-            raise ValueError(
-                f"{model.name!r} has no head {name!r}: its heads are a0.h0 to a{len(layers) - 1}.h"
-                f"{layers[0].n_heads - 1}, query heads also where several share keys and values."
-            )
+        require_head(head, model=model.name, n_layers=len(layers), n_heads=layers[0].n_heads)
+        assert head.layer is not None
+        assert head.index is not None
         if layers[head.layer].norm_z is not None:
             raise ValueError(
                 f"{model.name!r} normalizes the outputs of all heads of a layer together, so that no edit changes one "
@@ -102,25 +99,46 @@ def _distinct(by_layer: ByLayer) -> list[tuple[str, Edit, int]]:
     return [(text, edit, layer) for (text, layer), edit in found.items()]
 
 
-def _require_places(model: Model, edit: Edit, layer: int, prompts: PromptSet) -> None:
+class Places(NamedTuple):
+    """What an edit names in one prompt: positions of its rows, and the weights of its keys where it sets rows."""
+
+    rows: list[int]
+    keys: Mapping[int, float]
+
+
+def require_places(edit: Edit, prompts: PromptSet) -> list[Places]:
+    """What an edit names in each prompt. ValueError where a prompt lacks a role or a position that it names.
+
+    >>> from circuits import Prompt, PromptSet
+    >>> from circuits.edits import edit_from
+    >>> from circuits.edits.check import require_places
+    >>> prompt = Prompt(clean=(5, 7, 5), corrupt=(5, 8, 5), answers=(7,), roles={"first": (1,)})
+    >>> require_places(edit_from("set END first"), PromptSet("own", (prompt,)))
+    [Places(rows=[2], keys={1: 1.0})]
+    """
+    return [_places_in(edit, prompt, prompts.called(number)) for number, prompt in enumerate(prompts)]
+
+
+def _places_in(edit: Edit, prompt: Prompt, called: str) -> Places:
+    try:
+        rows = rows_within(edit.rows, prompt.roles, len(prompt))
+        keys = edit.weights(prompt.roles) if isinstance(edit, SetRows) else {}
+        for place in edit.key_places:
+            matching(place, prompt.roles)
+    except ValueError as error:
+        raise ValueError(f"{edit.text!r} cannot edit {called}: {error}") from None
+    if not rows and not edit.rows.endswith(ONWARD):
+        raise ValueError(
+            f"{edit.text!r} edits nothing: there is no row {edit.rows}; {called} has {len(prompt)} tokens."
+        )
+    if beyond := [key for key in keys if key >= len(prompt)]:
+        raise ValueError(f"{edit.text!r} names position {beyond[0]}; {called} has {len(prompt)} tokens.")
+    return Places(rows, keys)
+
+
+def _require_seen(model: Model, edit: Edit, layer: int, prompts: PromptSet) -> None:
     """Raise a ValueError where a prompt lacks a place that the edit names, or a row cannot see its key."""
-    for number, prompt in enumerate(prompts):
-        try:
-            rows = rows_within(edit.rows, prompt.roles, len(prompt))
-            keys = edit.weights(prompt.roles) if isinstance(edit, SetRows) else {}
-            for place in edit.key_places:
-                matching(place, prompt.roles)
-        except ValueError as error:
-            raise ValueError(f"{edit.text!r} cannot edit {prompts.called(number)}: {error}") from None
-        if not rows and not edit.rows.endswith(ONWARD):
-            raise ValueError(
-                f"{edit.text!r} edits nothing: there is no row {edit.rows}; {prompts.called(number)} has {len(prompt)} "
-                "tokens."
-            )
-        if beyond := [key for key in keys if key >= len(prompt)]:
-            raise ValueError(
-                f"{edit.text!r} names position {beyond[0]}; {prompts.called(number)} has {len(prompt)} tokens."
-            )
+    for number, (prompt, (rows, keys)) in enumerate(zip(prompts, require_places(edit, prompts), strict=True)):
         if not rows or not keys:
             continue
         _require_no_future(model, edit, keys, rows, prompts.called(number))

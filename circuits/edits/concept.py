@@ -41,14 +41,12 @@ class AtLayer:
 
     def check(self, model: Model, prompts: PromptSet | None) -> None:
         """Raise a ValueError for a layer that is not there, and for a prompt that lacks the role or has no such row."""
-        n_layers = model.forward.n_layers
-        if not 0 <= self.layer <= n_layers:
-            raise ValueError(
-                f"model {model.name!r} has no layer {self.layer}: give 0 to {n_layers - 1} for the stream that enters "
-                f"the layer, or {n_layers} for the final one."
-            )
-        if prompts is None:
-            return
+        require_layer(self.layer, model=model.name, n_layers=model.forward.n_layers)
+        if prompts is not None:
+            self.check_rows(prompts)
+
+    def check_rows(self, prompts: PromptSet) -> None:
+        """Raise a ValueError for a prompt that lacks the role or has no such row, whatever the model."""
         for number, prompt in enumerate(prompts):
             try:
                 own = rows_within(self.rows, prompt.roles, len(prompt))
@@ -61,6 +59,19 @@ class AtLayer:
         """[sequence, position] where the stream of a batch is changed."""
         every = batch.read_positions.new_tensor(range(batch.n_positions)).expand(batch.n_sequences, -1)
         return rows_mask(self.rows, [Placed(prompt.roles) for prompt in batch.by_sequence], every)
+
+
+def require_layer(layer: int, *, model: str, n_layers: int) -> None:
+    """Raise a ValueError for a layer that no stream of a model of so many enters, the final one apart.
+
+    >>> from circuits.edits.concept import require_layer
+    >>> require_layer(4, model="reference", n_layers=4)
+    """
+    if not 0 <= layer <= n_layers:
+        raise ValueError(
+            f"model {model!r} has no layer {layer}: give 0 to {n_layers - 1} for the stream that enters the layer, or "
+            f"{n_layers} for the final one."
+        )
 
 
 def with_added(forward: Forward, batch: Batch, entering: Tensor, at: AtLayer, added: Tensor) -> Tensor:

@@ -100,11 +100,16 @@ def observe(model: Model, prompts: PromptSet, groups: Sequence[str], edits: Edit
 
 def require_observable(model: Model, prompts: PromptSet, groups: Sequence[str]) -> None:
     """Raise a ValueError, before anything runs, for whatever `observe` cannot look at."""
+    require_groups(prompts, groups)
+    logit_parts_of(model)
+
+
+def require_groups(prompts: PromptSet, groups: Sequence[str]) -> None:
+    """Raise a ValueError for prompts that `observe` cannot look at, whatever the model."""
     for number in range(len(prompts)):
         for group in groups:
             _tokens(prompts, number, group)
     require_compared(prompts)
-    logit_parts_of(model)
 
 
 def _tokens(prompts: PromptSet, number: int, group: str) -> list[int]:

@@ -60,6 +60,10 @@ class Projected:
         heads_by_layer(model, dict.fromkeys(self.heads, KnockOut()))
         if wrong := [side for side in self.sides or ("",) if side not in SIDES]:
             raise ValueError(f"no side {wrong[0]!r}. Known: {', '.join(SIDES)}.")
+        self.check_places(prompts)
+
+    def check_places(self, prompts: PromptSet) -> None:
+        """Raise a ValueError for a prompt that lacks a role, whatever the model."""
         for number, prompt in enumerate(prompts):
             for place in (self.query, self.key):
                 try:

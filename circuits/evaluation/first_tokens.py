@@ -43,6 +43,7 @@ def first_tokens(model: Model, prompts: PromptSet) -> list[Said]:
 
     from circuits.model.answers import answered_in
     from circuits.model.batches import each_batch
+    from circuits.model.steps import steps
 
     if model.n_outputs == 1:
         raise ValueError(f"{model.name!r} predicts one number, and says no token after a prompt.")
@@ -78,7 +79,10 @@ def first_tokens(model: Model, prompts: PromptSet) -> list[Said]:
 
     pairs = [number for number, prompt in enumerate(prompts) if prompt.first_difference < len(prompt)]
     alone = sorted(set(range(len(prompts))) - set(pairs))
+    sorts = ((pairs, both, True), (alone, clean_alone, False))
+    # A pair takes two runs, if not all of the second.
+    weights = [(1.0 + is_pair) * sum(len(prompts.prompts[n]) for n in numbers) for numbers, _, is_pair in sorts]
     with torch.no_grad():
-        of_each(pairs, both, shares_prefix=True)
-        of_each(alone, clean_alone, shares_prefix=False)
+        for numbers, say, is_pair in steps(sorts, weights):
+            of_each(numbers, say, shares_prefix=is_pair)
     return [found[number] for number in range(len(prompts))]

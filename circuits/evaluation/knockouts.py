@@ -25,6 +25,9 @@ Effects = Callable[[Bools], Floats]
 """From circuits [circuit, part] to how much their mean metric falls [circuit, writer] without a writer, to first order:
 `circuits.evaluation.criteria.CircuitRunner.removal_effects`, for one."""
 
+GRADIENT_RUNS = 3
+"""What the gradient of a circuit takes, in runs of it."""
+
 # Entries of the masks built at once: 200 MB.
 _MASK_ENTRIES = 200_000_000
 
@@ -61,9 +64,9 @@ class KnockoutSearch:
         return 2 * self.steps_of(n_components) + 1 + self.sets + (n_components if self.grows else 0)
 
     def n_search_runs(self, n_components: int) -> int:
-        """About how many circuits the search runs, a gradient counted as three."""
+        """About how many circuits the search runs, a gradient counted as `GRADIENT_RUNS`."""
         of_values = 2 + 2 * self.n_grown(n_components) + n_components * self.n_for_each(n_components)
-        return of_values + 3 * self.n_gradients(n_components)
+        return of_values + GRADIENT_RUNS * self.n_gradients(n_components)
 
     def n_measured_runs(self, n_components: int) -> int:
         """About how many circuits are run with the sets that were found."""

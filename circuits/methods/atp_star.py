@@ -63,9 +63,9 @@ class AtPStar(ComponentMethod):
         self.check_settings({"kinds": (self.kinds, get_args(ScoredKind))})
         object.__setattr__(self, "kinds", tuple(self.kinds))
 
-    def check(self, model: Model, prompts: PromptSet, metric: Metric, ablation: Ablation = CORRUPT) -> None:
+    def check_asked(self, prompts: PromptSet, metric: Metric, ablation: Ablation = CORRUPT) -> None:
         """Also raises a ValueError for kinds of component for which the ablation has no value."""
-        super().check(model, prompts, metric, ablation)
+        super().check_asked(prompts, metric, ablation)
         inner = [kind for kind in self.kinds if KINDS[kind].is_inner]
         if inner:
             require_run(self.name, ", ".join(inner), ablation)

@@ -77,6 +77,7 @@ class Method(metaclass=CheckedSettings):
     >>> method.measures_named_edges, METHODS["exact-edges"](edges=("a2.h1->logits",)).measures_named_edges
     (False, True)
     >>> method.check(model, prompts, metric)
+    >>> method.check_asked(prompts, metric)
     >>> method.check_selection(position=None)
     >>> method.score(model, prompts, metric=metric).means.shape
     (479,)
@@ -134,6 +135,14 @@ class Method(metaclass=CheckedSettings):
             raise ValueError(f"the metric is {typed_text(metric)}. Give one: METRICS['logit-difference'].")
         if self.result == "edges":
             model.require("edges", self.name)
+        self.check_asked(prompts, metric, ablation)
+        model.check_prompts(prompts)
+
+    def check_asked(self, prompts: PromptSet, metric: Metric, ablation: Ablation = CORRUPT) -> None:
+        """Raise a ValueError where these prompts, this metric or ablation cannot be used, whatever the model.
+
+        Part of `check`; commands call it before weights are loaded.
+        """
         if self.only_at_clean and metric.has_zero_gradient_at_clean:
             raise ValueError(
                 f"{self.name} takes gradients at the clean run, where metric {metric.name!r} is at its maximum and "
@@ -142,7 +151,6 @@ class Method(metaclass=CheckedSettings):
             )
         metric.check(prompts)
         ablation.check(prompts)
-        model.check_prompts(prompts)
 
     def score(self, model: Model, prompts: PromptSet, *, metric: Metric, ablation: Ablation = CORRUPT) -> Scores:
         """Signed scores per prompt. Calls `check` first.

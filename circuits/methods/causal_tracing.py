@@ -77,9 +77,9 @@ class CausalTracing(ComponentMethod):
                 f"{', '.join(self.kinds)} has neither. Leave it out."
             )
 
-    def check(self, model: Model, prompts: PromptSet, metric: Metric, ablation: Ablation = CORRUPT) -> None:
+    def check_asked(self, prompts: PromptSet, metric: Metric, ablation: Ablation = CORRUPT) -> None:
         """Also raises a ValueError for ablations in which nothing can be restored, or samples of one without noise."""
-        super().check(model, prompts, metric, ablation)
+        super().check_asked(prompts, metric, ablation)
         require_run(self.name, "restoring", ablation)
         if self.samples > 1 and not isinstance(ablation, NoiseAblation):
             raise ValueError(

@@ -82,6 +82,11 @@ class ExactEdges(EdgeMethod):
         if self.screen is not None:
             self._screening().check(model, prompts, metric, ablation)
 
+    def check_asked(self, prompts: PromptSet, metric: Metric, ablation: Ablation = CORRUPT) -> None:
+        super().check_asked(prompts, metric, ablation)
+        if self.screen is not None:
+            self._screening().check_asked(prompts, metric, ablation)
+
     def score(self, model: Model, prompts: PromptSet, *, metric: Metric, ablation: Ablation = CORRUPT) -> EdgeScores:
         """Exact scores [prompt, edge] of the wanted edges; 0 and not measured for the others."""
         from circuits.effects.paired_runs import each_pair

@@ -143,10 +143,15 @@ class CodingMethod(Method):
         return Coding(**given(_CODING), recipe=Recipe(**given(_RECIPE)))
 
     def check(self, model: Model, prompts: PromptSet, metric: Metric, ablation: Ablation = CORRUPT) -> None:
-        from circuits.head_codes.features import require_head_outputs, require_position
+        from circuits.head_codes.features import require_head_outputs
 
         super().check(model, prompts, metric, ablation)
         require_head_outputs(model)
+
+    def check_asked(self, prompts: PromptSet, metric: Metric, ablation: Ablation = CORRUPT) -> None:
+        from circuits.head_codes.features import require_position
+
+        super().check_asked(prompts, metric, ablation)
         require_position(self.at, prompts)
 
     def score_stages(self) -> tuple[MethodStage, ...]:

@@ -119,6 +119,11 @@ class MaskLearning(Method):
         if self.start is not None:
             self._starting().check(model, prompts, metric, ablation)
 
+    def check_asked(self, prompts: PromptSet, metric: Metric, ablation: Ablation = CORRUPT) -> None:
+        super().check_asked(prompts, metric, ablation)
+        if self.start is not None:
+            self._starting().check_asked(prompts, metric, ablation)
+
     def score(self, model: Model, prompts: PromptSet, *, metric: Metric, ablation: Ablation = CORRUPT) -> EdgeScores:
         """Scores [prompt, edge] in (0, 1), the same for every prompt."""
         self.check(model, prompts, metric, ablation)

@@ -80,10 +80,7 @@ class PathPatching(Method):
             raise ValueError(f"path-patching has no scores at position={position!r}. It has: {self.position}.")
 
     def check(self, model: Model, prompts: PromptSet, metric: Metric, ablation: Ablation = CORRUPT) -> None:
-        """Also raises a ValueError for a receiver the model lacks, for receivers that no head runs before, for a role
-        that a prompt lacks, and where answers of several tokens are read after the end of the prompt, which is where
-        senders are patched by default.
-        """
+        """Also raises a ValueError for a receiver the model lacks, and for receivers that no head runs before."""
         super().check(model, prompts, metric, ablation)
         for receiver in self._receivers():
             receiver.check(model.wiring)
@@ -92,6 +89,12 @@ class PathPatching(Method):
                 f"path-patching into {', '.join(self.receivers)}: no head runs before, so no path leads there from "
                 "one. Name receivers in later layers, or 'logits'."
             )
+
+    def check_asked(self, prompts: PromptSet, metric: Metric, ablation: Ablation = CORRUPT) -> None:
+        """Also raises a ValueError for a role that a prompt lacks, and where answers of several tokens are read after
+        the end of the prompt, which is where senders are patched by default.
+        """
+        super().check_asked(prompts, metric, ablation)
         if self.at is None:
             require_short_answers(self.position, prompts, self.name, f"Set at=all, or at={END} if that is meant.")
         require_role(self.position, prompts, self.name)
@@ -182,5 +185,5 @@ def require_role(position: str, prompts: PromptSet, method: str) -> None:
     if lacking:
         raise ValueError(
             f"{method} at {position!r}: {len(lacking)} of {len(prompts)} prompts lack that role (the "
-            f"first is prompt {lacking[0]}). Roles: {', '.join(prompts.roles)}; or 'all'."
+            f"first is {prompts.called(lacking[0])}). Roles: {', '.join(prompts.roles)}; or 'all'."
         )

@@ -126,13 +126,18 @@ class StagedPathPatching(Method):
             )
 
     def check(self, model: Model, prompts: PromptSet, metric: Metric, ablation: Ablation = CORRUPT) -> None:
-        """Also raises a ValueError for a receiver the model lacks, for a role that a prompt lacks, for answers of
-        several tokens where senders are patched at END alone, and for a single prompt, which has no noise.
-        """
+        """Also raises a ValueError for a receiver the model lacks."""
         super().check(model, prompts, metric, ablation)
         for stage in self.path_stages:
             for receiver in stage.receivers:
                 receiver.check(model.wiring)
+
+    def check_asked(self, prompts: PromptSet, metric: Metric, ablation: Ablation = CORRUPT) -> None:
+        """Also raises a ValueError for a role that a prompt lacks, for answers of several tokens where senders are
+        patched at END alone, and for a single prompt, which has no noise.
+        """
+        super().check_asked(prompts, metric, ablation)
+        for stage in self.path_stages:
             require_role(stage.at, prompts, f"{self.name}, stage {stage.finds},")
             remedy = f"Write '{stage.finds}: {', '.join(stage.into)} @all'."
             require_short_answers(stage.at, prompts, f"{self.name}, stage {stage.finds},", remedy)

@@ -115,7 +115,7 @@ class Steps:
 
     def __init__(self, total: float) -> None:
         self._place = _PLACE.get()
-        self._total, self._done = total, 0.0
+        self._total, self._done, self._n_named = total, 0.0, 0
         if self._place is not None:
             self._begin, self._width, self._path = self._place.begin, self._place.width, self._place.path
 
@@ -140,6 +140,15 @@ class Steps:
             share = min(1.0, self._done / self._total) if self._total > 0 else 1.0
             place.begin, place.width = self._begin, self._width
             place.watch.reached(self._begin + self._width * share)
+
+    @contextmanager
+    def next_step(self, weight: float) -> Iterator[None]:
+        """What happens inside the `with` is the next step, for loops whose steps are not known before: where the total
+        was too low, the last ones weigh nothing."""
+        weight, self._n_named = min(weight, max(0.0, self._total - self._done)), self._n_named + 1
+        self.enter(weight, self._n_named)
+        yield
+        self.leave(weight)
 
 
 def steps(items: Iterable[T], weights: Sequence[float] | None = None) -> Iterator[T]:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from circuits.arrays import Floats
-from circuits.components import Component
+from circuits.components import Component, require_head
 from circuits.data.prompts import PromptSet
 from circuits.model.batches import Batch, each_batch
 from circuits.profiles.base import LayerSeen, role_mask
@@ -59,12 +59,8 @@ def role_patterns(model: Model, prompts: PromptSet, heads: Sequence[Component], 
 
 def check_heads(model: Model, heads: Sequence[Component]) -> None:
     """Raise a ValueError for what is no query head of the model."""
-    wiring = model.wiring
     for head in heads:
-        known = head.is_head and (head.layer or 0) < wiring.n_layers and (head.index or 0) < wiring.n_heads
-        if not known:
-            last = f"a{wiring.n_layers - 1}.h{wiring.n_heads - 1}"
-            raise ValueError(f"{model.name} has no head {head}: heads are a0.h0 to {last}.")
+        require_head(head, model=model.name, n_layers=model.wiring.n_layers, n_heads=model.wiring.n_heads)
 
 
 def _in_layer(heads: Sequence[Component], layer: int) -> list[tuple[int, int]]:

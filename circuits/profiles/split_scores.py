@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from circuits.components import BIASES, Component
+from circuits.components import BIASES, Component, require_head
 from circuits.model.batches import Batch
 from circuits.model.forward import Forward, Site
 from circuits.model.layers import Layer, LayerContext, Places, TensorFunction, rotated
@@ -77,9 +77,7 @@ class ScoreRun(NamedTuple):
 def reader_of(model: Model, head: Component) -> Reader:
     """What splits a head's scores. ValueError for a head that is not there, and where scores are no sum of parts."""
     forward, wiring = model.forward, model.wiring
-    if not head.is_head or head not in wiring.of_kind("head", head.layer or 0) or (head.layer or 0) >= wiring.n_layers:
-        last = f"a{wiring.n_layers - 1}.h{wiring.n_heads - 1}"
-        raise ValueError(f"{model.name!r} has no head {str(head)!r}: its heads are a0.h0 to {last}.")
+    require_head(head, model=model.name, n_layers=wiring.n_layers, n_heads=wiring.n_heads)
     number, index = int(head.layer or 0), int(head.index or 0)
     layer, what = forward.layers[number], f"the norm before layer {number}'s attention"
     of_key = index // (layer.n_heads // layer.n_kv_heads)

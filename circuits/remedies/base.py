@@ -37,6 +37,7 @@ class Remedy:
     >>> remedy.layers(4), remedy.candidates(model.wiring)[:2], remedy.warnings(model, prompts)
     (range(0, 4), ['a0.h0', 'a0.h1'], ())
     >>> remedy.check(model, prompts)
+    >>> remedy.check_prompts(prompts)
     >>> remedy.sets(remedy.measure(model, prompts), remedy.candidates(model.wiring), sizes=(1, 2))
     [('a1.h2',), ('a1.h2', 'a1.h3')]
     """
@@ -68,6 +69,10 @@ class Remedy:
 
     def check(self, model: Model, prompts: PromptSet) -> None:
         """Raise a ValueError where these prompts lack what heads are ranked by; no model is run."""
+        self.check_prompts(prompts)
+
+    def check_prompts(self, prompts: PromptSet) -> None:
+        """The part of `check` that needs no model: commands call it before weights are loaded."""
 
     def measure(self, model: Model, prompts: PromptSet) -> Floats:
         """[prompt, head, number] what heads are ranked by, of all heads; NaN where a prompt does not say."""

@@ -55,12 +55,16 @@ class MaskHeads(Remedy):
 
     def check(self, model: Model, prompts: PromptSet) -> None:
         """Also refuses a profile of several places, which gives heads no one order."""
+        super().check(model, prompts)
         (places,) = places_of(model, prompts, [self._profile]).values()
         if len(places) != 1:
             raise ValueError(
                 f"profile {self.profile!r} has the places {', '.join(places)}: heads are ranked by one. Name it in the "
                 f"profile's settings, such as {self.profile}:to={places[0]}."
             )
+
+    def check_prompts(self, prompts: PromptSet) -> None:
+        self._profile.check(prompts)
 
     def measure(self, model: Model, prompts: PromptSet) -> Floats:
         (scores,) = measure_profiles(model, prompts, [self._profile])

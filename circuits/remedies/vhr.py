@@ -41,7 +41,7 @@ class VisionHeads(Remedy):
     def edits(self, strength: float) -> tuple[Edit, ...]:
         return (Scale("END..", self.factor),)
 
-    def check(self, model: Model, prompts: PromptSet) -> None:
+    def check_prompts(self, prompts: PromptSet) -> None:
         for number, prompt in enumerate(prompts):
             if prompt.image_tokens is None:
                 raise ValueError(

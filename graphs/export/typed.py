@@ -9,6 +9,8 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from circuits.type_faults import fault_text
+
 
 def typed(kind: Any, value: Any, name: str) -> Any:
     """A value of a JSON document as `kind`, such as `float | None` or a dataclass; nothing is converted but lists.
@@ -22,7 +24,7 @@ def typed(kind: Any, value: Any, name: str) -> Any:
         fault = error.errors()[0]
         where = ".".join([name, *map(str, fault["loc"])])
         found = "" if fault["type"] == "missing" else f" (found {_short(fault['input'])})"
-        raise ValueError(f"{where}: {fault['msg']}{found}") from None
+        raise ValueError(f"{where}: {fault_text(fault)}{found}") from None
 
 
 @cache

@@ -17,6 +17,7 @@ from pipelines.engine.job import Job, keys_of, short_digest
 from pipelines.engine.plan import Plan
 from pipelines.engine.store import Store
 from pipelines.runs.first_jobs import PromptJobs, subject_name
+from pipelines.runs.model_parts import require_heads
 from pipelines.runs.solved_file import with_numbers_solved
 
 
@@ -51,6 +52,7 @@ class AttentionPlan(Plan):
 def plan(settings: AttentionSettings, execution: Execution) -> AttentionPlan:
     """The jobs. ValueError for an unknown task, model or setting, before anything runs."""
     store = Store(execution.out)
+    require_heads(settings.heads, settings.model)
     (settled,) = with_numbers_solved([settings], store, PromptJobs)
     first = PromptJobs(settled)
     require_shown(settings.prompt, first.n_prompts)

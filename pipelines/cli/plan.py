@@ -11,7 +11,7 @@ from circuits.lookup import lookup
 from circuits.model.phases import phase
 from pipelines.cli.commands import offers
 from pipelines.costs.shape import Shape
-from pipelines.engine.cluster import device_of, require_gpus
+from pipelines.engine.cluster import device_of, require_place
 from pipelines.engine.execution import Execution
 from pipelines.engine.job import Job
 from pipelines.engine.plan import Plan, ResultsNeeded
@@ -41,7 +41,7 @@ def forecast_from(path: Path, command: str) -> Forecast:
     planned = {name: offer for name, offer in offers().items() if _is_forecast(offer.settings)}
     offer = lookup(planned, command, "command whose settings are forecast")
     settings, execution = settings_from(read_yaml(path, offer.settings), offer.settings)
-    _require_place(execution)
+    require_place(execution)
     try:
         with phase("planning what would be computed"):
             plan = offer.load().plan(settings, execution)
@@ -73,16 +73,6 @@ def _dtype(plan: Plan) -> str:
     """What the models of a plan run with: all with the same, as those of one command do."""
     dtypes = (job.settings["dtype"] for part in plan.work for job in part.jobs if "dtype" in job.settings)
     return str(next(dtypes, RunConfig.model_fields["dtype"].default))
-
-
-def _require_place(execution: Execution) -> None:
-    """Raise the ValueError of the run where this machine has no such device. A cluster's workers have their own."""
-    from circuits.model.load import require_device
-
-    if execution.gpus:
-        require_gpus()
-    elif execution.scheduler is None:
-        require_device(execution.device)
 
 
 class _Probed(NamedTuple):
@@ -159,6 +149,9 @@ def print_forecast(forecast: Forecast, title: str) -> None:
                 f"{duration(speed.seconds)} on {forecast.device}."
             )
         print_line(what)
+    if not forecast.missing:
+        print_line("Nothing that runs a model is left to compute: it takes neither time nor memory.")
+        return
     print_line(_time(forecast))
     print_line(verdict(forecast))
 

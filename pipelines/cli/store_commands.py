@@ -26,11 +26,11 @@ def status(
 ) -> None:
     """The runs of a store: what was asked, how faithful, and whether finished, running, interrupted or failed."""
     from pipelines.cli.status import print_status
+    from pipelines.engine.store import require_folder
     from pipelines.reporting.tables import console, width_asked_for
     from pipelines.runs.state import states_in
 
-    if not runs.is_dir():
-        raise ValueError(f"no folder {runs}. Runs are kept in the folder given by `circuits discover --runs FOLDER`.")
+    require_folder(runs)
     states, others = states_in(runs)
     if as_json:
         print_json({"runs": states, "running": others})

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from circuits.model.phases import told_elsewhere
 from pipelines.cli.export import export
 from pipelines.cli.stored import read_comparison
+from pipelines.engine.store import require_folder
 from pipelines.view.handlers import Makers
 from pipelines.view.server import serve
 
@@ -23,8 +24,7 @@ _PAGE = "html"
 
 def show_store(folder: Path, port: int, *, opens: bool) -> None:
     """Show a folder of runs until Ctrl-C or SIGTERM. ValueError where there is no folder."""
-    if not folder.is_dir():
-        raise ValueError(f"no folder {folder}. Runs are kept in the folder given by `circuits discover --runs FOLDER`.")
+    require_folder(folder)
 
     def started(address: str) -> None:
         sys.stdout.write(f"{folder} is shown at {address} (Ctrl-C ends it)\n")

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from circuits.lookup import lookup, unknown
 from circuits.methods import METHODS, Method
+from circuits.type_faults import fault_text
 from circuits.visible_text import value_text
 from graphs.selection import (
     SELECTIONS,
@@ -81,7 +82,7 @@ def _as_option(name: str, key: str, option: str, value: Any) -> Any:
         return getattr(DiscoverSettings(task="any", **{option: value}), option)
     except ValidationError as error:
         fault = error.errors()[0]
-        raise ValueError(f"{what}: {fault['msg'].removeprefix('Value error, ')} (got {value_text(value)}).") from None
+        raise ValueError(f"{what}: {fault_text(fault)} (got {value_text(value)}).") from None
 
 
 def rule_of_options(kind: str, options: Mapping[str, Any], method: Method) -> str:

@@ -94,6 +94,9 @@ def visible_gpus() -> list[str]:
     return listed or [str(number) for number in range(torch.cuda.device_count())]
 
 
+_CPU = "cpu"
+
+
 def require_gpus() -> list[str]:
     """`visible_gpus`, of which there must be at least one."""
     gpus = visible_gpus()
@@ -103,6 +106,16 @@ def require_gpus() -> list[str]:
             "Use --workers N for processes on the CPU."
         )
     return gpus
+
+
+def require_place(execution: Execution) -> None:
+    """Raise a ValueError where this machine lacks what the jobs are to run on. A cluster's workers have their own."""
+    if execution.gpus:
+        require_gpus()
+    elif execution.scheduler is None and execution.device != _CPU:
+        from circuits.model.load import require_device
+
+        require_device(execution.device)
 
 
 def _local_cluster(n_workers: int) -> Any:

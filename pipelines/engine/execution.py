@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -10,12 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 
 from circuits.lookup import unknown
 from circuits.model.device_names import require_device_name
+from circuits.type_faults import fault_text
 from circuits.visible_text import value_text
 
 DEFAULT_STORE = Path("runs")
 _ADDRESS = re.compile(r"([a-z][a-z0-9+]*://)?[^\s/:]+(:[^\s/:]+)*:\d{1,5}/?|inproc://\S+", re.IGNORECASE)
-
-_OF_PYTHON = re.compile(r" for <class '[^']*'>")
 
 TLS = ("ca", "cert", "key")
 
@@ -32,10 +32,18 @@ def validation_message(error: ValidationError) -> str:
     """What is wrong with which setting, one per line."""
     faults = []
     for fault in error.errors():
-        where = ".".join("a key" if " at 0x" in str(part) else str(part) for part in fault["loc"])
-        message = _OF_PYTHON.sub("", fault["msg"].removeprefix("Value error, "))
-        faults.append(f"{where} is {value_text(fault['input'])}: {message.removesuffix('.')}." if where else message)
+        named = [part for part in fault["loc"] if not isinstance(part, int)]
+        where = ".".join("a key" if " at 0x" in str(part) else str(part) for part in named)
+        faults.append(_said(where, fault) if where else fault_text(fault))
     return "\n".join(faults)
+
+
+def _said(where: str, fault: Mapping[str, Any]) -> str:
+    if fault["type"] == "missing":
+        return f"{where} is missing: it has to be given."
+    says = "holds" if isinstance(fault["loc"][-1], int) else "is"
+    sentence = f"{where} {says} {value_text(fault['input'])}: {fault_text(fault)}"
+    return sentence if sentence.endswith((".", "?")) else f"{sentence}."
 
 
 class Execution(BaseModel):

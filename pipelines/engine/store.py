@@ -36,6 +36,12 @@ _LEFTOVER_AFTER_S = 24 * 3600
 _LOG = logging.getLogger(__name__)
 
 
+def require_folder(folder: Path) -> None:
+    """Raise a ValueError where there is no folder of runs at all."""
+    if not folder.is_dir():
+        raise ValueError(f"no folder {folder}. Runs are kept in the folder given by `circuits discover --runs FOLDER`.")
+
+
 def require_writable(folder: Path) -> None:
     """Raise a ValueError where no folder can be made at a path, or none written in; leaves nothing behind.
 
@@ -110,6 +116,7 @@ class Store:
 
     def require_known(self) -> None:
         """Raise a ValueError where the folder is no store, or one of a version that this package does not know."""
+        require_folder(self.folder)
         if not self._has_known_version(self.folder / "store.json"):
             raise ValueError(f"{self.folder} is no store: it has no sound store.json. Commands make one with --runs.")
 

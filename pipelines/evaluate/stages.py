@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -14,10 +14,17 @@ from circuits.evaluation.budgets import node_budget_circuits
 from circuits.evaluation.criteria import CircuitRunner, stability
 from circuits.evaluation.faithfulness import component_circuit_values
 from circuits.evaluation.hypotheses import HypothesisRuns, hypothesis_runs
-from circuits.evaluation.knockouts import Knockouts, KnockoutSearch, KnockoutValues, knockout_values, search_knockouts
+from circuits.evaluation.knockouts import (
+    GRADIENT_RUNS,
+    Knockouts,
+    KnockoutSearch,
+    KnockoutValues,
+    knockout_values,
+    search_knockouts,
+)
 from circuits.masks import Parts, edges_among, random_circuits, random_circuits_of, random_component_sets
 from circuits.metrics import METRICS
-from circuits.model.steps import whole
+from circuits.model.steps import Steps, whole
 from circuits.scores import ComponentScores
 from graphs.selection import means_at
 from pipelines.discover.stages import chosen_edges
@@ -34,7 +41,10 @@ def find_knockouts(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel
     runner = _runner(settings, inputs, model)
     circuit = runner.circuit(chosen_edges(inputs))
     search = KnockoutSearch(**settings["search"])
-    knockouts = search_knockouts(runner.values, runner.removal_effects, runner.parts, circuit, search)
+    with whole():
+        loop = Steps(search.n_search_runs(len(runner.parts.members(circuit))))
+        values, effects = _as_steps(loop, runner.values, 1), _as_steps(loop, runner.removal_effects, GRADIENT_RUNS)
+        knockouts = search_knockouts(values, effects, runner.parts, circuit, search)
     return Result({"level": runner.level}, knockouts._asdict())
 
 
@@ -42,7 +52,8 @@ def measure_knockouts(settings: Mapping[str, Any], inputs: Inputs, model: LoadMo
     """The metric on a slice of the prompts with each of the sets from the search knocked out."""
     runner = _runner(settings, inputs, model)
     circuit = runner.circuit(chosen_edges(inputs))
-    values = knockout_values(runner.values, runner.parts, circuit, knockouts_from(inputs["search"][0]))
+    with whole():
+        values = knockout_values(runner.values, runner.parts, circuit, knockouts_from(inputs["search"][0]))
     return Result({"level": runner.level}, values._asdict())
 
 
@@ -79,13 +90,14 @@ def measure_node_curve(settings: Mapping[str, Any], inputs: Inputs, model: LoadM
     scores = scores_from(inputs["nodes"], prompts_from(inputs["chosen_on"][0]))
     circuits = np.stack([_budgets(scores, settings["position"], absolute=absolute) for absolute in (False, True)])
     runner = _runner(settings, inputs, model)
-    values = component_circuit_values(
-        runner.model,
-        runner.prompts,
-        circuits.reshape(-1, circuits.shape[-1]),
-        metric=runner.metric,
-        ablation=runner.ablation,
-    )
+    with whole():
+        values = component_circuit_values(
+            runner.model,
+            runner.prompts,
+            circuits.reshape(-1, circuits.shape[-1]),
+            metric=runner.metric,
+            ablation=runner.ablation,
+        )
     sizes = edges_among(scores.wiring, circuits).sum(axis=-1)
     return Result({"sizes": sizes.tolist()}, {"values": values.reshape(*circuits.shape[:2], -1)})
 
@@ -111,7 +123,8 @@ def measure_hypotheses(settings: Mapping[str, Any], inputs: Inputs, model: LoadM
     runner = _runner(settings, inputs, model)
     circuit = runner.circuit(chosen_edges(inputs))
     options = {name: settings[name] for name in ("draws", "most", "seed")}
-    runs = hypothesis_runs(runner.values, runner.model.wiring, circuit, **options)
+    with whole():
+        runs = hypothesis_runs(runner.values, runner.model.wiring, circuit, **options)
     return Result({"level": runner.level, "n_parts": runs.n_parts}, {name: getattr(runs, name) for name in _ARRAYS})
 
 
@@ -135,6 +148,16 @@ def knockout_values_from(results: tuple[Result, ...]) -> KnockoutValues:
 def _runner(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> CircuitRunner:
     ablation = ablation_of(settings, inputs, model)
     return CircuitRunner(model(), slice_of(settings, inputs), METRICS[settings["metric"]], ablation)
+
+
+def _as_steps(loop: Steps, run: Callable[[Bools], Floats], cost: int) -> Callable[[Bools], Floats]:
+    """A function of circuits each call of which is a step of a loop; `cost` of a circuit, in runs."""
+
+    def run_as_step(circuits: Bools) -> Floats:
+        with loop.next_step(cost * len(circuits)):
+            return run(circuits)
+
+    return run_as_step
 
 
 def _budgets(scores: ComponentScores, position: str | None, *, absolute: bool) -> Bools:

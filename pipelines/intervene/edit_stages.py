@@ -14,6 +14,7 @@ from pipelines.runs.codec import join_prompts, prompts_from
 from pipelines.runs.stage_inputs import slice_of
 
 if TYPE_CHECKING:
+    from circuits.data.prompts import PromptSet
     from circuits.edits import Edits
     from circuits.evaluation.edit_effects import EditValues
     from circuits.model.load import Model
@@ -33,25 +34,34 @@ def check(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Resu
 
     groups  roles of words: what heads attend to and say of them can be observed
     """
-    from circuits.edits import edit_from
     from circuits.edits.check import checked
     from circuits.edits.downstream import require_observable
-    from circuits.edits.places import rows_within
 
     loaded, prompts = model(), prompts_from(inputs["prompts"][0])
     heads = settings["heads"] or [f"a{layer}.h0" for layer in range(loaded.wiring.n_layers)]
     checked(loaded, edits_on(heads, settings["edits"]), prompts)
-    for text in settings["edits"]:
-        rows = edit_from(text).rows
-        for number, prompt in enumerate(prompts):
-            if not rows_within(rows, prompt.roles, len(prompt)):
-                raise ValueError(
-                    f"{text!r} edits nothing here: {prompts.called(number)} has {len(prompt)} tokens, and none is "
-                    "generated."
-                )
+    require_edited(settings, prompts)
     if "groups" in settings:
         require_observable(loaded, prompts, settings["groups"])
     return Result({"heads": heads})
+
+
+def require_edited(settings: Mapping[str, Any], prompts: PromptSet) -> None:
+    """Raise a ValueError where a prompt lacks what an edit names, or has none of its rows, and where it lacks the roles
+    of words whose heads are observed."""
+    from circuits.edits import edit_from
+    from circuits.edits.check import require_places
+    from circuits.edits.downstream import require_groups
+
+    for text in settings["edits"]:
+        for number, places in enumerate(require_places(edit_from(text), prompts)):
+            if not places.rows:
+                raise ValueError(
+                    f"{text!r} edits nothing here: {prompts.called(number)} has {len(prompts.prompts[number])} tokens, "
+                    "and none is generated."
+                )
+    if "groups" in settings:
+        require_groups(prompts, settings["groups"])
 
 
 def variants_of(loaded: Model, settings: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -98,5 +108,5 @@ def values_from(results: Sequence[Result]) -> EditValues:
     return EditValues(*(np.asarray(join_prompts(results, name)) for name in EditValues._fields))
 
 
-EDIT_CHECK = Stage("edit-check", 2, check, title="check edits")
+EDIT_CHECK = Stage("edit-check", 2, check, title="check edits", requires=require_edited)
 EDITED = Stage("edited", 1, measure, title="edit heads")

@@ -9,9 +9,10 @@ from typing import Any
 from circuits.model.load import Model, load_model
 from circuits.model.phases import phase
 from circuits.model.read_once import tokenizers_read_once
+from circuits.model.tokenizers import tokenizer_of
 from pipelines.runs.prompt_sources import prompt_source
 from pipelines.runs.settings import IMAGE_PATHS, PromptSettings
-from pipelines.runs.stages import Built, first_prompts, prompts_with_model
+from pipelines.runs.stages import Built, first_prompts, prompts_for, prompts_with_model
 
 
 def built(config: PromptSettings, load: Callable[[str], Model] = load_model) -> Built:
@@ -25,7 +26,12 @@ def built(config: PromptSettings, load: Callable[[str], Model] = load_model) -> 
     paths: dict[str, Path | None] = {name: getattr(config, name) for name in IMAGE_PATHS}
     at |= {f"{name}_at": str(path) for name, path in paths.items() if path is not None}
     with tokenizers_read_once(), phase(f"making the prompts of {config.task} for {config.model}"):
-        if config.is_drawn:
-            # What the tokenizer cannot take is refused before weights are loaded.
-            first_prompts(source | at)
-        return prompts_with_model(source | at, lambda: load(config.model))
+        # What the tokenizer cannot take is refused before weights are loaded.
+        made = first_prompts(source | at) if config.is_drawn else None
+        if made is None or config.solved:
+            return prompts_with_model(source | at, lambda: load(config.model))
+        model = load(config.model)
+        if model.tokenizer is tokenizer_of(config.model):
+            model.check_prompts(made)
+            return Built(model, made)
+        return Built(model, prompts_for(source | at, model))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from circuits.ablations import Corrupt, Mean
+from circuits.ablations import Corrupt, Mean, no_partners
 from circuits.data.answers import Answer, tokens_of
 from circuits.data.faults import Faults, faults_of
 from circuits.data.left_out import lines_left_out
@@ -37,7 +37,7 @@ from pipelines.engine.watched_phase import counted_phase
 from pipelines.prompts.build import built
 from pipelines.prompts.rows import prompt_row
 from pipelines.reporting.tables import Row
-from pipelines.runs.caveats import of_size, with_size
+from pipelines.runs.caveats import with_size
 from pipelines.runs.prompt_sources import no_answers
 from pipelines.runs.settings import PromptSettings, RunConfig
 from pipelines.runs.shell_text import shell_line
@@ -143,9 +143,10 @@ def _check(config: PromptSettings, path: Path) -> Checked:
         return _check_made(config, path)
     if path.is_file() and holds_texts(read_bytes(path), path.name):
         raise ValueError(no_answers(path))
-    if given := [name for name in ("prompts", "images", "annotations") if getattr(config, name) is not None]:
-        options = ", ".join(f"--{name}" for name in given)
-        raise ValueError(f"all lines of {path} are checked, and none shows an image: leave out {options}.")
+    given = [f"--{name}" for name in ("prompts", "images", "annotations") if getattr(config, name) is not None]
+    if given:
+        why = "" if given == ["--prompts"] else ", and none shows an image"
+        raise ValueError(f"all lines of {path} are checked{why}: leave out {', '.join(given)}.")
     return _check_lines(config, path)
 
 
@@ -155,7 +156,7 @@ def _check_made(config: PromptSettings, path: Path) -> Checked:
     except BadPrompts as error:
         return Checked(str(path), find_model(config.model).name, (), error.of_lines)
     pairs = dict(enumerate(Line(PAIR, prompt) for prompt in prompts))
-    remarks = tuple(with_size(prompts.notes, of_size(config, len(prompts)), len(prompts)))
+    remarks = tuple(with_size(prompts.notes, config, len(prompts)))
     checked = Checked(str(path), model.name, _rows(model, pairs, PROMPT), unit=PROMPT, remarks=remarks)
     return _as_a_set(checked, config, pairs)
 
@@ -172,7 +173,7 @@ def _check_lines(config: PromptSettings, path: Path) -> Checked:
     with phase(f"reading {len(entries):,} lines of {path} as tokens"):
         for number, entry in enumerate(entries, 1):
             try:
-                line = parse_entry(entry, tokenizer)
+                line = parse_entry(entry, tokenizer, file=path.name)
             except ValueError as error:
                 faults += [(entry.number, fault) for fault in faults_of(error)]
             else:
@@ -199,23 +200,20 @@ def _as_a_set(checked: Checked, config: PromptSettings, good: Mapping[int, Line]
     if not asked:
         return checked
     negatives = tuple(line.prompt for line in good.values() if line.label == NEGATIVE)
-    prompts, numbers = (
-        PromptSet(Path(checked.file).stem, tuple(line.prompt for line in asked.values()), negatives),
-        [*asked],
-    )
+    prompts = PromptSet(Path(checked.file).stem, tuple(line.prompt for line in asked.values()), negatives)
+    # Of labeled prompts, the negatives may all be among the bad lines.
+    is_paired = all(line.label == PAIR for line in good.values())
     faults, is_of_images = Faults(), any(prompt.image is not None for prompt in prompts)
-
-    def called(number: int) -> str:
-        return f"{checked.unit} {numbers[number]}"
-
-    faults.in_call(_METRIC.check, prompts, called=called)
-    if not is_of_images:  # which runs put noise on
-        faults.in_call(Corrupt().check, prompts, called=called)
+    faults.in_call(_METRIC.check, prompts)
+    if not is_paired:
+        faults.add(no_partners(prompts.task))
+    elif not is_of_images:  # which runs put noise on
+        faults.in_call(Corrupt().check, prompts)
     metric, options = _METRIC.instead(prompts), list[str]()
     options += [] if metric is None else ["--metric", metric]
-    options += [] if prompts.is_paired else ["--ablation", Mean.name]
+    options += [] if is_paired else ["--ablation", Mean.name]
     instead = None
-    if options and not (prompts.is_paired and prompts.unchanged):  # which the file has to be changed for
+    if options and not (is_paired and prompts.unchanged):  # which the file has to be changed for
         instead = shell_line(["circuits", "discover", checked.file, "--model", config.model, *options])
     remarks = (*checked.remarks, *copies_in(prompts))
     return checked._replace(remarks=remarks, refusals=tuple(faults.said), instead=instead)
@@ -236,7 +234,7 @@ def _fault(model: Model, line: Line) -> str | None:
     try:
         model.check_prompts(PromptSet("prompts", (line.prompt,)))
     except ValueError as error:
-        return str(error).removeprefix("prompt 0").lstrip(": ")
+        return str(error).removeprefix(str(line.prompt.origin)).lstrip(": ")
     return None
 
 

@@ -10,7 +10,7 @@ from circuits.data.prompt_files import NEGATIVE, PAIR, POSITIVE
 from circuits.data.prompts import Prompt, PromptSet
 from pipelines.prompts.build import built
 from pipelines.prompts.rows import prompt_row
-from pipelines.runs.caveats import of_size, with_size
+from pipelines.runs.caveats import with_size
 from pipelines.runs.settings import PromptSettings
 
 
@@ -21,7 +21,7 @@ def show_prompts(config: PromptSettings) -> dict[str, Any]:
     """
     model, prompts = built(config)
     rows = [prompt_row(prompt, label, model.tokenizer) for label, prompt in islice(_labeled(prompts), config.prompts)]
-    notes = with_size(prompts.notes, of_size(config, len(prompts)), len(prompts))
+    notes = with_size(prompts.notes, config, len(prompts))
     return {"task": prompts.task, "model": model.name, "notes": notes, "prompts": rows}
 
 

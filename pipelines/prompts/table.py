@@ -27,7 +27,7 @@ def print_checked(checked: Checked, *, most: int) -> None:
             print_line(fault)
         if number in checked.left_out:
             print_line(f"line {number} is left out: {checked.left_out[number]}")
-    if len(checked.rows) > most:
+    if 0 < most < len(checked.rows):
         print_line(f"... and {len(checked.rows) - most} more (--lines N shows more)")
     for remark in checked.remarks:
         print_line(remark)

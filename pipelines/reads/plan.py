@@ -17,6 +17,7 @@ from pipelines.engine.store import Store
 from pipelines.reads.settings import ReadsSettings
 from pipelines.reads.stages import CHECK, SPLIT
 from pipelines.runs.first_jobs import PromptJobs, subject_name
+from pipelines.runs.model_parts import require_heads
 from pipelines.runs.solved_file import with_numbers_solved
 
 
@@ -47,6 +48,7 @@ class ReadsPlan(Plan):
 def plan(settings: ReadsSettings, execution: Execution) -> ReadsPlan:
     """The jobs. ValueError for an unknown task, model or setting, before anything runs."""
     store = Store(execution.out)
+    require_heads(settings.heads, settings.model)
     (settled,) = with_numbers_solved([settings], store, PromptJobs)
     first = PromptJobs(settled)
     asked = {"heads": list(settings.heads), "score": [settings.query, settings.key, settings.minus]}

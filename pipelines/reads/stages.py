@@ -12,6 +12,7 @@ from pipelines.runs.codec import prompts_from
 from pipelines.runs.stage_inputs import slice_of
 
 if TYPE_CHECKING:
+    from circuits.data.prompts import PromptSet
     from circuits.profiles.reads import Score
 
 
@@ -23,6 +24,11 @@ def check(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Resu
     model().check_prompts(prompts)
     check_reads(model(), prompts, _heads(settings), _score(settings))
     return Result({})
+
+
+def require_score(settings: Mapping[str, Any], prompts: PromptSet) -> None:
+    """Raise a ValueError where no prompt has one of the roles of the score."""
+    _score(settings).check(prompts)
 
 
 def split(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
@@ -50,5 +56,5 @@ def _score(settings: Mapping[str, Any]) -> Score:
     return Score(*settings["score"])
 
 
-CHECK = Stage("check-reads", 1, check)
+CHECK = Stage("check-reads", 1, check, requires=require_score)
 SPLIT = Stage("reads", 1, split, title="split scores")

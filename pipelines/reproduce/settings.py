@@ -11,7 +11,7 @@ from pipelines.runs.settings import LARGEST_SEED, MOST, CommandSettings
 
 
 class ReuseSettings(CommandSettings):
-    """The heads that IOI and Colored Objects reuse (Merullo et al. 2024), beside the published numbers.
+    """The heads that IOI and Colored Objects reuse (Merullo and others, 2024), beside the published numbers.
 
     Searches both circuits by path patching in stages, and that of Greater-Than as a control, and counts the heads
     that they share. The published numbers are of gpt2-medium, whose weights have to be there; with another model the

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from circuits.files import read_bytes
 from circuits.strict_json import parse_strictly
+from circuits.type_faults import fault_text
 from pipelines.compare.report import StoredComparison
 from pipelines.engine.result_file import DamagedError, require_known_version
 from pipelines.engine.seal import require_sealed
@@ -75,7 +76,7 @@ def _read(path: Path, of: Format, shape: type[Shape], kind: str, again: str) -> 
     except ValidationError as error:
         fault = error.errors()[0]
         where = ".".join(map(str, fault["loc"]))
-        raise ValueError(f"{path} is damaged: {where}: {fault['msg'].lower()}. Make it anew: {again}") from None
+        raise ValueError(f"{path} is damaged: {where}: {fault_text(fault)}. Make it anew: {again}") from None
     require_sealed(path, content, again=again)
     return found, shaped
 

@@ -23,6 +23,9 @@ def part_from(registry: Mapping[str, type[AnyPart]], text: str, what: str, optio
     name, *assignments = text.split(":")
     kind: Any = lookup(registry, name, what)
     known = [entry.name for entry in dataclasses.fields(kind)]
+    if wrong := [one for one in assignments if "=" not in one]:
+        has = f"Settings of {name}: {', '.join(known)}." if known else f"{name} has no settings."
+        raise ValueError(f"{what} {text!r}: {wrong[0]!r} is no setting, KEY=VALUE. {has}")
     settings = parse_assignments(assignments, f"{option} {text}")
     for key in settings:
         if key not in known:

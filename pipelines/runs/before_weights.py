@@ -17,9 +17,9 @@ from pipelines.engine.execute import Work
 from pipelines.engine.job import Job
 from pipelines.engine.result_file import canonical_json
 from pipelines.engine.stage import any_prompts
-from pipelines.runs.caveats import of_size, with_size
+from pipelines.runs.caveats import of_noise, with_size
 from pipelines.runs.codec import prompts_from
-from pipelines.runs.settings import CommandSettings, PromptSettings
+from pipelines.runs.settings import CommandSettings, PromptSettings, RunConfig
 from pipelines.runs.stages import ANSWERED, PROMPTS, SOLVED_PROMPTS, first_prompts, locate_prompts
 
 # How many prompts are drawn to tell: those of a task are all alike, and those of a template have words of their own.
@@ -58,7 +58,7 @@ def before_weights(work: Sequence[Work], settings: CommandSettings) -> list[Said
 
 def _before(maker: Job, readers: Sequence[Job], part: Work, settings: CommandSettings) -> list[str]:
     if part.store.has(maker.key):
-        return _warnings(prompts_from(part.store.read(maker.key)), maker, settings) if readers else []
+        return _of_kept(maker, readers, part, settings) if readers else []
     if (prompts := _first(maker)) is None:
         return []
     is_solved = bool(maker.settings.get("solved"))
@@ -70,6 +70,14 @@ def _before(maker: Job, readers: Sequence[Job], part: Work, settings: CommandSet
             if len(prompts) >= maker.settings["n"] or (every := _first(maker, of_all=True)) is None:
                 raise
             _require(reader, every, is_solved=is_solved)
+    return _warnings(prompts, maker, settings)
+
+
+def _of_kept(maker: Job, readers: Sequence[Job], part: Work, settings: CommandSettings) -> list[str]:
+    """The same of prompts that are made; of a file of which the solved ones are kept, these are all that it holds."""
+    prompts = prompts_from(part.store.read(maker.key))
+    for reader in readers:
+        _require(reader, prompts, is_solved=maker.stage == ANSWERED)
     return _warnings(prompts, maker, settings)
 
 
@@ -120,6 +128,7 @@ def _warnings(prompts: PromptSet, maker: Job, settings: CommandSettings) -> list
     n_made = maker.settings["n"]
     # What is doubtful is counted over all of them.
     warnings = prompts.warnings if len(prompts) == n_made else list(prompts.notes)
+    warnings += of_noise(settings, prompts) if isinstance(settings, RunConfig) else []
     if not isinstance(settings, PromptSettings) or settings.prompt_file is None or settings.solved:
         return warnings
-    return with_size(warnings, of_size(settings, n_made), n_made)
+    return with_size(warnings, settings, n_made)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
+from circuits.ablations import Noise
 from circuits.arrays import Bools, Floats
 from circuits.data.prompts import END, PromptSet
 from circuits.evaluation.faithfulness import Baseline
@@ -16,7 +17,7 @@ from circuits.solved import dropped
 from circuits.tasks.from_template import are_all
 from graphs.flaws import flaws_of, why_unsolved
 from pipelines.runs.run import Run
-from pipelines.runs.settings import PromptSettings
+from pipelines.runs.settings import PromptSettings, RunConfig
 
 _NEGLIGIBLE = 1e-3  # of the difference between clean and ablated
 _ROUNDING = 1e-5  # of logits in float32, grown over the layers; relative
@@ -180,13 +181,24 @@ def of_ties(tied_out: Mapping[str, int]) -> list[str]:
 
 def of_prompts(config: PromptSettings, prompts: PromptSet) -> list[str]:
     """What is doubtful about the prompts, and whether they are fewer than were asked for."""
-    return with_size(prompts.warnings, of_size(config, len(prompts)), len(prompts))
+    return with_size(prompts.warnings, config, len(prompts))
 
 
-def with_size(warnings: Iterable[str], of_size: Sequence[str], n_prompts: int) -> list[str]:
-    """Warnings with what is said of the number of prompts, which says too that these are all."""
-    said = list(dict.fromkeys([*warnings, *of_size]))
-    return [text for text in said if text != are_all(n_prompts)] if of_size else said
+def with_size(warnings: Iterable[str], config: PromptSettings, n_prompts: int) -> list[str]:
+    """Warnings with what is said of the number of prompts. That these are all is said where no number was asked for."""
+    said = list(dict.fromkeys([*warnings, *_of_size(config, n_prompts)]))
+    return said if config.prompts is None else [text for text in said if text != are_all(n_prompts)]
+
+
+def of_noise(config: RunConfig, prompts: PromptSet) -> list[str]:
+    """That noise is put on every token because the prompts name no part of them, where that is so."""
+    is_everywhere = config.ablation == Noise.name and config.ablation_settings.get("at") is None
+    if not is_everywhere or prompts.roles != (END,):
+        return []
+    return [
+        "noise is added to every token of these prompts, which have no roles. To put it on some, such as the subject, "
+        "name these in the file (roles) and give --noise-at ROLE; --ablation corrupt takes the corrupt prompts instead."
+    ]
 
 
 def of_words(choosing: PromptSet, judging: PromptSet) -> list[str]:
@@ -211,7 +223,7 @@ def _words_in(prompts: PromptSet) -> set[tuple[int, ...]]:
     }
 
 
-def of_size(config: PromptSettings, n_prompts: int) -> list[str]:
+def _of_size(config: PromptSettings, n_prompts: int) -> list[str]:
     """A warning where a file or a template has fewer prompts than were asked for."""
     if config.prompts is None or n_prompts >= config.prompts:
         return []

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from circuits.components import Component, Wiring
 from circuits.data.images import Picture
-from circuits.data.prompts import Prompt, PromptSet
+from circuits.data.prompts import Origin, Prompt, PromptSet
 from circuits.data.text_checks import PromptWarning
 from circuits.evaluation.faithfulness import Baseline
 from circuits.methods import METHODS
@@ -59,7 +59,8 @@ def prompts_from(result: Result) -> PromptSet:
 
 def _record(prompt: Prompt) -> dict[str, Any]:
     warnings = [list(warning) for warning in prompt.warnings]
-    return prompt.as_json() | ({"warnings": warnings} if warnings else {})
+    beside = {"warnings": warnings, "origin": prompt.origin and list(prompt.origin)}
+    return prompt.as_json() | {name: value for name, value in beside.items() if value}
 
 
 def _pictures(result: Result) -> dict[str, Picture]:
@@ -88,6 +89,7 @@ def _prompt(record: Mapping[str, Any], pictures: Mapping[str, Picture]) -> Promp
         picture("corrupt_image"),
         tuple(record["image_tokens"]) if "image_tokens" in record else None,
         tuple(PromptWarning(*warning) for warning in record.get("warnings", ())),
+        Origin(*record["origin"]) if "origin" in record else None,
     )
 
 

@@ -55,8 +55,9 @@ def failure_in(folder: Path) -> str | None:
         return None
     lines = [line.strip() for line in error.splitlines() if line.strip()]
     shown = [_shortened(line, _LONGEST) for line in lines[:2]]
-    if len(shown) > 1 and shown[1][-1] not in ".!?":
-        shown[1] += "."
+    is_last = job is None or len(shown) > 1
+    if is_last and shown[-1][-1] not in ".!?":
+        shown[-1] += "."
     return " ".join([*shown, *([f"({job})"] if isinstance(job, str) else [])])
 
 

@@ -16,6 +16,7 @@ from circuits.files import portable
 from circuits.lookup import lookup, unknown
 from circuits.methods import METHODS, Method
 from circuits.model.sources import is_path
+from circuits.type_faults import fault_text
 from circuits.visible_text import value_text
 from pipelines.runs.settings import (
     ABLATION_ALIASES,
@@ -103,12 +104,10 @@ def made_of(part: type[AnyPart], settings: Mapping[str, Any], what: str) -> AnyP
 def _said(error: ValidationError, what: str) -> str:
     """What is wrong with which setting; where several types are allowed, what the one says that goes furthest."""
     fault = max(error.errors(), key=lambda one: len(one["loc"]))
-    where = ".".join(str(entry) for entry in fault["loc"] if not str(entry).startswith("tuple["))
-    message = fault["msg"].removeprefix("Value error, ")
-    if fault["type"] == "tuple_type":
-        message = "expected a list, such as [a, b]"
-        if isinstance(fault["input"], Mapping):
-            message += "; a text with a colon is written in quotes, such as ['name: value']"
+    where = ".".join(entry for entry in fault["loc"] if isinstance(entry, str) and not entry.startswith("tuple["))
+    message = fault_text(fault)
+    if fault["type"] == "tuple_type" and isinstance(fault["input"], Mapping):
+        message += "; a text with a colon is written in quotes, such as ['name: value']"
     if not where:
         return f"{what}: {message}"
     return f"{what}, setting {where}: {message} (got {value_text(fault['input'])})."

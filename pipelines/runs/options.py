@@ -95,7 +95,7 @@ def _option(name: str, field: FieldInfo) -> Option:
     form, of_one = _form(field.annotation)
     form = cast("Form", extra.get("form", form))
     flag = name.upper() if is_argument else str(extra.get("option", f"--{name.replace('_', '-')}"))
-    metavar = extra.get("metavar", "KEY=VALUE" if form == "assignments" else None)
+    metavar = extra.get("metavar", "KEY=VALUE" if form == "assignments" else _choices(field.annotation))
     default = field.get_default(call_default_factory=True)  # pyright: ignore[reportCallIssue]
     return Option(
         name,
@@ -116,10 +116,21 @@ def _help(description: str, default: Any) -> str:
     return f"{description} [{default}]" if shows and not description.endswith("]") else description
 
 
-def _form(annotation: Any) -> tuple[Form, type]:
-    """How a field's values are given, and the type of one."""
+def _choices(annotation: Any) -> str | None:
+    """The values that a field may have, as `signed|absolute`, where its type says them."""
+    of_one = _without_none(annotation)
+    return "|".join(map(str, get_args(of_one))) if get_origin(of_one) is Literal else None
+
+
+def _without_none(annotation: Any) -> Any:
     while get_origin(annotation) in (Union, types.UnionType):
         annotation = next(entry for entry in get_args(annotation) if entry is not type(None))
+    return annotation
+
+
+def _form(annotation: Any) -> tuple[Form, type]:
+    """How a field's values are given, and the type of one."""
+    annotation = _without_none(annotation)
     origin = get_origin(annotation) or annotation
     if origin is bool:
         return "flag", bool

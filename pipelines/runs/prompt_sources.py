@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from circuits.data.records import entries_of
 from circuits.data.texts import holds_texts, read_texts
 from circuits.evaluation.solved_prompts import MOST_DRAWN
 from circuits.files import read_bytes, unreadable
-from circuits.lookup import lookup, unknown
+from circuits.lookup import lookup, meant_instead, nearest, unknown
 from circuits.tasks import IMAGE_TASKS, TASKS
 from circuits.tasks.coco_objects import CocoObjects
 from circuits.tasks.from_template import TemplateTask, read_template
@@ -147,7 +148,7 @@ def corruption_of(config: PromptSettings) -> str | None:
 def _task_source(config: PromptSettings) -> tuple[dict[str, Any], int]:
     known = {**TASKS, **IMAGE_TASKS}
     if config.task not in known:
-        raise ValueError(unknown(config.task, known, "task") + f" A prompt file ends in {', '.join(PROMPT_ENDINGS)}.")
+        raise ValueError(_no_task(config.task, known))
     corruptions = known[config.task].corruptions
     if config.corruption is not None:
         lookup(corruptions, config.corruption, f"corruption of {config.task}")
@@ -170,6 +171,18 @@ def _task_source(config: PromptSettings) -> tuple[dict[str, Any], int]:
         return source | coco_source(task, n=n_images, seed=config.seed), n_prompts
     _require_no_images(config, f"task {config.task!r}")
     return source, n_prompts
+
+
+def _no_task(asked: str, known: Iterable[str]) -> str:
+    """The message for what is neither a task nor called like a prompt file: of something with an ending, the file here
+    that was probably meant."""
+    ends = f"A prompt file ends in {', '.join(PROMPT_ENDINGS)}."
+    if not Path(asked).suffix:
+        return f"{unknown(asked, known, 'task')} {ends}"
+    files = [path.name for path in Path().iterdir() if path.suffix.lower() in PROMPT_ENDINGS]
+    near = nearest(asked, files, likeness=0.75)
+    meant = "" if near is None else meant_instead([near])
+    return f"no task and no prompt file {asked!r}. {ends} `circuits tasks` lists the tasks.{meant}"
 
 
 def _require_no_images(config: PromptSettings, source: str) -> None:

@@ -97,10 +97,15 @@ class RunPlan(Plan):
             note_begun(self.folder, command)
 
     def end(self, error: Exception | None, command: str) -> None:
-        """Keep the error of a run that is not finished beside its record, also of one that failed before it began."""
+        """Keep the error of a run that is not finished beside its record, also of one that failed before it began.
+
+        What is refused before its check has passed is no run: nothing was measured that could be kept or listed.
+        """
         if error is None:
             forget_failure(self.folder)
             forget_begun(self.folder)
+            return
+        if isinstance(error, ValueError) and not self.store.has(self.check.key):
             return
         # Where nothing can be written, the error itself is what matters.
         with contextlib.suppress(OSError, ValueError):
@@ -134,13 +139,21 @@ def _require_same(plan: RunPlan, record: Mapping[str, Any]) -> None:
     ours, theirs = _asked(plan), {"command": command_of(record), **record["config"]}
     differing = [name for name in ours if name != "name" and ours[name] != theirs.get(name)]
     other = (
-        "; ".join(f"{name.replace('_', ' ')} {theirs.get(name)}, not {ours[name]}" for name in differing[:_SHOWN])
+        "; ".join(
+            f"{name.replace('_', ' ')} {_given(theirs.get(name))}, not {_given(ours[name])}"
+            for name in differing[:_SHOWN]
+        )
         or "the same settings with other prompts or weights in their files, or an older version of this package"
     )
     raise ValueError(
         f"the name {plan.run_name!r} is taken by another run in {plan.store.folder} ({other}). No model was run. "
         "Choose another name with --name, or delete that folder."
     )
+
+
+def _given(value: Any) -> str:
+    """A setting's value for people."""
+    return "left out" if value is None else str(value)
 
 
 def _is_of(plan: RunPlan, record: Mapping[str, Any]) -> bool:

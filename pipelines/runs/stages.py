@@ -315,13 +315,14 @@ def check(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Resu
 
 
 def require_asked(settings: Mapping[str, Any], prompts: PromptSet) -> None:
-    """Raise a ValueError where prompts lack what the metric reads, the role that was asked for, or what the ablation of
-    the methods puts in."""
-    METRICS[settings["metric"]].check(prompts)
+    """Raise a ValueError where prompts lack what the metric reads or the role that was asked for, and where the first
+    method, which every model takes that takes any, does not go with them, the metric or the ablation."""
+    metric = METRICS[settings["metric"]]
+    metric.check(prompts)
     if (position := settings.get("position")) is not None and position not in prompts.roles:
         raise ValueError(f"position is {position!r}; the prompts have the roles {', '.join(prompts.roles)}.")
-    if settings["methods"]:
-        _ablation(settings).check(prompts)
+    for entry in settings["methods"][:1]:
+        make_method(entry["name"], entry["settings"]).check_asked(prompts, metric, _ablation(settings))
 
 
 def _ablation(settings: Mapping[str, Any]) -> Ablation:

@@ -15,7 +15,7 @@ from circuits.scores import ComponentScores
 from pipelines.reporting.report import Format, Report
 from pipelines.reporting.tables import Row
 from pipelines.runs.asked_model import model_asked
-from pipelines.runs.caveats import accuracy_of, of_accuracy, of_prompts, of_scores
+from pipelines.runs.caveats import accuracy_of, of_accuracy, of_noise, of_prompts, of_scores
 from pipelines.runs.codec import baseline_from, prompts_from
 from pipelines.runs.prompt_sources import file_of_prompts
 from pipelines.runs.run import read_circuit
@@ -89,6 +89,7 @@ def report(plan: TracePlan) -> Traced:
         *_warnings(summary),
         *of_scores(trace.scores, baseline, position=config.position),
         *of_prompts(config, prompts),
+        *of_noise(config, prompts),
     ]
     if n_absent := jobs.prompts.settings.get("n_absent"):
         summary["warnings"].append(f"{n_absent} questions about absent objects are left out: nothing to trace.")

@@ -17,9 +17,10 @@ from pipelines.engine.job import Job, keys_of, short_digest
 from pipelines.engine.plan import Plan
 from pipelines.engine.store import Store
 from pipelines.intervene.concept.settings import ConceptSettings
-from pipelines.intervene.concept.stages import FIT, GENERATE, JUDGE, ROOM
+from pipelines.intervene.concept.stages import FIT, FIT_OF_SETS, GENERATE, JUDGE, ROOM
 from pipelines.intervene.two_halves import first_of_halves, judge_jobs
 from pipelines.runs.first_jobs import FirstJobs, PromptJobs, subject_name
+from pipelines.runs.model_parts import require_stream
 from pipelines.runs.settings import PromptSettings
 
 
@@ -61,6 +62,7 @@ class ConceptPlan(Plan):
 def plan(settings: ConceptSettings, execution: Execution) -> ConceptPlan:
     """The jobs of a concept. ValueError for a task or a model that is not there, and for fewer than four prompts."""
     store, is_of_sets = Store(execution.out), settings.concept is not None
+    require_stream(settings.layer, settings.model)
     # With other sets, corrupt prompts are not run: pairs of equal prompts, which an ablation leaves out, are kept.
     asked = settings.run_config(**({"ablation": Zero.name} if is_of_sets else {}))
     first = first_of_halves(asked, store)
@@ -75,7 +77,7 @@ def plan(settings: ConceptSettings, execution: Execution) -> ConceptPlan:
         asked_of = {name: first.ran[name] for name in ("model", "dtype")} | {"generate": settings.generate}
         room = (Job(ROOM, asked_of, inputs, first.locations, first.after),)
     fitted = Job(
-        FIT,
+        FIT_OF_SETS if is_of_sets else FIT,
         ran | {"read": settings.read_at, "at": settings.at},
         inputs | made,
         first.locations,

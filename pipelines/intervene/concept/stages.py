@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from circuits.metrics import METRICS
 from pipelines.engine.result_file import Result
-from pipelines.engine.stage import Inputs, LoadModel, Stage
+from pipelines.engine.stage import Inputs, LoadModel, Stage, any_prompts
 from pipelines.runs.codec import prompts_from
 from pipelines.runs.stage_inputs import slice_of
 
 if TYPE_CHECKING:
     from circuits.arrays import Floats
     from circuits.data.prompts import PromptSet
+    from circuits.edits.concept import AtLayer
 
 HALVES = (0, 1)  # prompts of even and of odd number
 
@@ -27,11 +29,10 @@ def fit(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result
     cosine       of the two halves' vectors; None where there is one vector
     shared       how many judged prompts are also among those that make the vector that they are judged with
     """
-    from circuits.edits.concept import AtLayer
     from circuits.evaluation.concept_curve import Streams, concept_vector, streams_of
 
     loaded, judged = model(), prompts_from(inputs["prompts"][0])
-    read, at = AtLayer(settings["layer"], settings["read"]), AtLayer(settings["layer"], settings["at"])
+    read, at = _rows(settings, "read"), _rows(settings, "at")
     sets = [prompts_from(one) for name in ("concept", "baseline") for one in inputs.get(name, ())]
     at.check(loaded, judged)
     for own in sets or [judged]:
@@ -52,16 +53,31 @@ def fit(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result
     return Result(meta, {"vector": np.stack(vectors)})
 
 
+def require_read_rows(settings: Mapping[str, Any], prompts: PromptSet) -> None:
+    """Raise a ValueError where one of the prompts that make the vector has no row that it is read at."""
+    _rows(settings, "read").check_rows(prompts)
+
+
+def require_judged_rows(settings: Mapping[str, Any], prompts: PromptSet) -> None:
+    """Raise a ValueError where one of the prompts that judge has no row that the vector is added at."""
+    _rows(settings, "at").check_rows(prompts)
+
+
+def _rows(settings: Mapping[str, Any], name: str) -> AtLayer:
+    from circuits.edits.concept import AtLayer
+
+    return AtLayer(settings["layer"], settings[name])
+
+
 def judge(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
     """A slice of the prompts, each with the vector of the half that it is not in.
 
     Arrays [variant, prompt] of `EditValues`: the plain model, each strength, then each strength of each random vector.
     `variants` has [strength, number of the random vector or None].
     """
-    from circuits.edits.concept import AtLayer
     from circuits.evaluation.concept_curve import concept_values
 
-    prompts, at = slice_of(settings, inputs), AtLayer(settings["layer"], settings["at"])
+    prompts, at = slice_of(settings, inputs), _rows(settings, "at")
     variants, values = variants_of(settings), {}
     for own, added in _by_half(settings, inputs, len(prompts)):
         found = concept_values(model(), prompts[own[0] :: 2], at, added, metric=METRICS[settings["metric"]])._asdict()
@@ -83,10 +99,10 @@ def generate(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> R
 
     texts  for each prompt of the slice: `prompt`, and `texts`, of the plain model and of the vector at each strength
     """
-    from circuits.edits.concept import AtLayer, concept_added
+    from circuits.edits.concept import concept_added
     from circuits.model.continuations import continuations
 
-    prompts, at, loaded = slice_of(settings, inputs), AtLayer(settings["layer"], settings["at"]), model()
+    prompts, at, loaded = slice_of(settings, inputs), _rows(settings, "at"), model()
     variants, n_tokens = variants_of(settings), settings["generate"]
     said = np.zeros((1 + len(variants), n_tokens, len(prompts)), dtype=np.int64)
     said[0] = continuations(loaded, prompts, n_tokens).T
@@ -149,7 +165,9 @@ def _cosine(one: Floats, other: Floats) -> float:
     return float(one @ other / (np.linalg.norm(one) * np.linalg.norm(other)))
 
 
-FIT = Stage("concept-vector", 1, fit, title="make vectors")
-JUDGE = Stage("concept-judge", 1, judge, title="judge strengths")
+FIT = Stage("concept-vector", 1, fit, title="make vectors", requires=require_read_rows)
+# The vector is read in other prompts, and the judged ones need no such row.
+FIT_OF_SETS = replace(FIT, requires=any_prompts)
+JUDGE = Stage("concept-judge", 1, judge, title="judge strengths", requires=require_judged_rows)
 ROOM = Stage("concept-room", 1, check_room, title="check room")
 GENERATE = Stage("concept-generate", 1, generate, title="generate")

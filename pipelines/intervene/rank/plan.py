@@ -20,6 +20,7 @@ from pipelines.intervene.rank.settings import RankSettings
 from pipelines.intervene.rank.stages import FIT, JUDGE
 from pipelines.intervene.two_halves import first_of_halves, judge_jobs
 from pipelines.runs.first_jobs import FirstJobs, subject_name
+from pipelines.runs.model_parts import require_heads
 
 _RANKS = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
 
@@ -53,6 +54,7 @@ class RankPlan(Plan):
 def plan(settings: RankSettings, execution: Execution) -> RankPlan:
     """The jobs of a rank curve. ValueError for a task or a model that is not there, and for fewer than four prompts."""
     store = Store(execution.out)
+    require_heads(settings.heads, settings.model)
     # Corrupt prompts are not run: pairs of equal prompts, which an ablation by them leaves out, are kept.
     asked = settings.run_config(ablation=Zero.name)
     first = first_of_halves(asked, store)

@@ -15,6 +15,7 @@ from pipelines.runs.stage_inputs import slice_of
 
 if TYPE_CHECKING:
     from circuits.arrays import Floats
+    from circuits.data.prompts import PromptSet
     from circuits.edits.projection import Projected, Subspaces
 
 HALVES = (0, 1)  # prompts of even and of odd number
@@ -113,5 +114,10 @@ def _asked(settings: Mapping[str, Any]) -> Projected:
     return Projected(tuple(settings["heads"]), settings["query"], settings["key"], tuple(settings["sides"]))
 
 
-FIT = Stage("rank-fit", 1, fit, title="find directions")
+def require_places(settings: Mapping[str, Any], prompts: PromptSet) -> None:
+    """Raise a ValueError where a prompt lacks the role of the queries or of the keys."""
+    _asked(settings).check_places(prompts)
+
+
+FIT = Stage("rank-fit", 1, fit, title="find directions", requires=require_places)
 JUDGE = Stage("rank-judge", 1, judge, title="judge directions")

@@ -18,7 +18,7 @@ from pipelines.runs.stage_inputs import slice_of
 if TYPE_CHECKING:
     from circuits.arrays import Floats
     from circuits.data.prompts import PromptSet
-    from circuits.edits import Edits
+    from circuits.edits import Edit, Edits
     from circuits.evaluation.edit_effects import EditValues
     from circuits.model.load import Model
     from circuits.remedies import Remedy
@@ -52,9 +52,26 @@ def check(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Resu
     loaded, prompts, remedy = model(), prompts_from(inputs["prompts"][0]), remedy_of(settings)
     heads = remedy.candidates(loaded.wiring)
     remedy.check(loaded, prompts)
-    for strength in dict.fromkeys(one for probe, more in remedy.probes.items() for one in (probe, *more)):
-        checked(loaded, dict.fromkeys(heads, remedy.edits(strength)), prompts)
+    for edits in _every_edit(remedy):
+        checked(loaded, dict.fromkeys(heads, edits), prompts)
     return Result({"heads": heads, "warnings": list(remedy.warnings(loaded, prompts))})
+
+
+def require_ranked(settings: Mapping[str, Any], prompts: PromptSet) -> None:
+    """Raise a ValueError where prompts lack what heads are ranked by, or what an edit of them names."""
+    from circuits.edits.check import require_places
+
+    remedy = remedy_of(settings)
+    remedy.check_prompts(prompts)
+    for edits in _every_edit(remedy):
+        for edit in edits:
+            require_places(edit, prompts)
+
+
+def _every_edit(remedy: Remedy) -> list[tuple[Edit, ...]]:
+    """What is done to a head, at every strength that is tried."""
+    strengths = dict.fromkeys(one for probe, more in remedy.probes.items() for one in (probe, *more))
+    return [remedy.edits(strength) for strength in strengths]
 
 
 def find(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
@@ -141,7 +158,7 @@ def _values(loaded: Model, prompts: PromptSet, variants: Sequence[Edits], settin
     return edit_values(loaded, prompts, variants, metric=METRICS[settings["metric"]])
 
 
-CHECK = Stage("remedy-check", 1, check, title="check remedy")
+CHECK = Stage("remedy-check", 1, check, title="check remedy", requires=require_ranked)
 FIND = Stage("remedy-find", 1, find, title="heads alone")
 CHOOSE = Stage("remedy-choose", 1, choose, title="choose heads")
 JUDGE = Stage("remedy-judge", 1, judge, title="judge")

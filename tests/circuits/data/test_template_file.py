@@ -85,6 +85,10 @@ def test_an_answer_may_be_a_word_or_its_other_kind() -> None:
         ({"templates": ["The {noun:S}", "A {noun:A}"]}, "no slot 'S'"),
         ({"words": {"noun": []}}, "'words.noun' is empty"),
         ({"words": {"noun": ["key", "key"]}}, "'words.noun' holds 'key' twice"),
+        (
+            {"words": {"noun": ["key", {"Dr": "No"}, "lock", "door"]}},
+            "'words.noun' holds {'Dr': 'No'}, expected a text. Put it in quotes: YAML reads a colon and a space",
+        ),
         ({"words": {"noun": ["key", True]}}, "'words.noun' holds True, expected a text. Put it in quotes"),
         ({"words": {"no un": ["key"]}}, "'words' has the name 'no un'"),
         ({"words": ["key"]}, "'words' holds ['key'], expected keys with values, such as noun: [key, car]."),

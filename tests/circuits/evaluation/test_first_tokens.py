@@ -11,6 +11,7 @@ from circuits import TASKS, load_model
 from circuits.data.prompts import PromptSet
 from circuits.evaluation.first_tokens import FirstToken, first_tokens
 from circuits.model.original import own_logits
+from circuits.model.steps import watched_by, whole
 
 
 def test_both_sides_say_what_the_model_itself_says():
@@ -27,3 +28,17 @@ def test_both_sides_say_what_the_model_itself_says():
             chance = float(logits.softmax(-1).max())
             assert one == FirstToken(int(logits.argmax()), pytest.approx(chance, abs=1e-5), is_correct)
     assert first_tokens(model, prompts)[3].corrupt is None
+
+
+def test_how_far_it_is_never_goes_back():
+    class Noted(list[float]):
+        reached, find, keep = list.append, staticmethod(lambda _: None), staticmethod(lambda *_: None)
+
+    model, shares = load_model("reference"), Noted()
+    prompts = TASKS["ioi"]().build(model.tokenizer, n=6).prompts
+    alike = tuple(replace(prompt, corrupt=prompt.clean) for prompt in prompts)
+    with watched_by(shares), whole():
+        first_tokens(model, PromptSet("ioi", (*prompts, *alike)))
+    assert shares == sorted(shares)
+    assert 0.5 < shares[0] < 0.8
+    assert shares[-1] == pytest.approx(1)

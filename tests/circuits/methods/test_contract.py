@@ -119,14 +119,14 @@ def test_settings_survive_json(name):
 
 @every_method
 def test_prompts_of_another_vocabulary_are_refused_before_running(name, family_model):
-    prompts = PromptSet("far", (Prompt((1, 2), (1, 70), (3,), (4,)),))
+    prompts = PromptSet("far", (Prompt((1, 2), (1, 70), (3,), (4,)),) * 2)
     with pytest.raises(ValueError, match="prompt 0: token 70 is not in the model's vocabulary of 50"):
         method_of(name).score(family_model("gpt2"), prompts, metric=LOGIT_DIFFERENCE)
 
 
 @every_method
 def test_prompts_longer_than_the_model_takes_are_refused(name, family_model):
-    prompts = PromptSet("long", (Prompt((1,) * 65, (2,) * 65, (3,), (4,)),))
+    prompts = PromptSet("long", (Prompt((1,) * 65, (2,) * 65, (3,), (4,)),) * 2)
     with pytest.raises(ValueError, match="prompt 0 has 65 tokens; 'tiny-gpt2' takes at most 64"):
         method_of(name).score(family_model("gpt2"), prompts, metric=LOGIT_DIFFERENCE)
 

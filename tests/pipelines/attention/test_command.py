@@ -74,7 +74,7 @@ def test_patterns_are_those_of_the_bridge_and_means_by_role_those_of_patterns():
 @pytest.mark.parametrize(
     ("asked", "says"),
     [
-        ({"heads": "a9.h0"}, r"has no head a9.h0: heads are a0.h0 to a3.h3"),
+        ({"heads": "a9.h0"}, "has no head 'a9.h0': its heads are a0.h0 to a3.h3"),
         ({"heads": "m1"}, r"m1 is no query head"),
         ({"heads": "a0.h0", "prompt": 4}, r"no prompt 4: 4 were asked for"),
         ({"heads": "a0.h0", "row": "IO"}, r"no role 'IO'"),

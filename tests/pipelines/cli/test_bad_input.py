@@ -52,11 +52,28 @@ def require_refusal(answer: Any, *said: str) -> None:
         (["compare", "nothing", "other"], ["no run 'nothing'"]),
         (["status", "--runs", "nowhere"], ["no folder nowhere"]),
         (["discuss"], ["discuss"]),
-        (["discover", "ioi", "--edges", "1e18"], ["'--edges': '1e18' is no whole number, as 40 is"]),
-        (["discover", "ioi", "--threshold", "x"], ["'--threshold': 'x' is no number, as 0.5 is"]),
-        (["view", "--port", "y" * 200], ["'--port': 'yyyyy", "... (200 characters) is no whole number"]),
+        (["discover", "ioi", "--edges", "1e18"], ["'--edges': '1e18': expected a whole number, such as 40"]),
+        (["discover", "ioi", "--threshold", "x"], ["'--threshold': 'x': expected a number, such as 0.5"]),
+        (["view", "--port", "y" * 200], ["'--port': 'yyyyy", "... (200 characters): expected a whole number"]),
         (["discover", "ioi", "--device", "mps"], ["device 'mps' was asked for, and there is none"]),
         (["discover", "ioi", "--promts", "3"], ["--promts"]),
+        (["discover", "ioi", "--edges", "-3"], ["edges is -3: expected 1 or more."]),
+        (["discover", "ioi", "--ranking", "sgned"], ["expected signed or absolute. Did you mean 'signed'?"]),
+        (
+            ["discover", "ioi", "--method", "activation-patching", "--set", "kinds=[hed]"],
+            ["setting kinds: expected head, attention,", "Did you mean 'head'? (got 'hed')."],
+        ),
+        (["trace", "ioi", "--method", "eap"], ["method is 'eap': expected causal-tracing."]),
+        (["prompts", "check", "prompts.jsonl", "--lines", "-1"], ["'--lines': '-1': expected 0 or more."]),
+        (["prompts", "check", "prompts.jsonl", "--prompts", "3"], ["are checked: leave out --prompts."]),
+        (["discover", "prompts.jsnol"], ["no task and no prompt file 'prompts.jsnol'", "mean 'prompts.jsonl'?"]),
+        (
+            ["intervene", "mask-heads", "ioi", "induction:x"],
+            ["profile 'induction:x': 'x' is no setting, KEY=VALUE. induction has no settings."],
+        ),
+        (["intervene", "zero-tuning", "ioi", "--gammas", "2,b"], ["gammas holds 'b': expected a number, such as 0.5."]),
+        (["clean", "--runs", "nowhere"], ["no folder ", "nowhere. Runs are kept in"]),
+        (["fetch", "cytoscap"], ["Known: cytoscape, smollm2-135m. Did you mean 'cytoscape'?"]),
     ],
 )
 def test_unknown_names_are_refused_with_the_nearest(
@@ -67,10 +84,20 @@ def test_unknown_names_are_refused_with_the_nearest(
     require_refusal(circuits(*arguments), *said)
 
 
+def test_a_device_that_is_not_here_is_refused_also_where_the_prompts_are_kept(circuits: Command, tiny: Any):
+    asked = (*tiny.arguments, "--method", "eap", "--edges", "20")
+    with_device = circuits(*asked, "--device", "mps")
+    require_refusal(with_device, "device 'mps' was asked for, and there is none")
+    assert circuits(*asked).exit_code == 0
+    require_refusal(circuits(*asked, "--seed", "1", "--curve", "--device", "mps"), "device 'mps' was asked for")
+    # What is computed already is read anywhere.
+    assert circuits(*asked, "--device", "mps").exit_code == 0
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--prompts", "99999999999999999999"], ["prompts is 99999999999999999999", "1000000"]),
+        (["--prompts", "99999999999999999999"], ["prompts is 99999999999999999999: expected 1,000,000 at most."]),
         (["--minimal", "--minimal-runs", "99999999999"], ["minimal_runs is 99999999999"]),
         (["--method", "head-coding", "--set", "trials=999999999"], ["trials=999999999", "at most 10,000"]),
         (["--tolerance", "inf"], ["tolerance is inf"]),
@@ -104,7 +131,7 @@ def test_an_empty_prompt_file_is_refused(circuits: Command, tiny: Any):
 def test_tokens_that_the_model_does_not_have_are_named(circuits: Command, tiny: Any):
     record = json.loads(tiny.prompts.read_text().splitlines()[0]) | {"clean_ids": [1, 2, 3, 4, 5, 99]}
     Path("other.jsonl").write_text(json.dumps(record))
-    require_refusal(circuits("discover", "other.jsonl", *tiny.arguments[2:]), "prompt 0", "token 99")
+    require_refusal(circuits("discover", "other.jsonl", *tiny.arguments[2:]), "line 1 of other.jsonl", "token 99")
 
 
 def test_text_for_a_model_without_tokenizer_is_refused(circuits: Command, tiny: Any):
@@ -287,15 +314,12 @@ def test_an_export_is_never_written_through_a_device(circuits: Command, computed
     assert not Path("target").exists()
 
 
-def test_what_is_refused_before_a_job_leaves_no_run_and_what_its_first_job_refuses_is_listed(
-    circuits: Command, tiny: Any
-):
+def test_what_is_refused_before_a_job_or_by_the_first_leaves_no_run(circuits: Command, tiny: Any):
     Path("runs").mkdir()
     require_refusal(circuits("discover", "ioi", "--model", tiny.model, "--method", "eapp"), "no method 'eapp'")
     assert circuits("status", "--json").json == {"runs": [], "running": []}
     require_refusal(circuits("discover", "ioi", "--model", tiny.model), "no tokenizer")
-    (state,) = circuits("status", "--json").json["runs"]
-    assert "has no tokenizer" in state["error"]
+    assert circuits("status", "--json").json == {"runs": [], "running": []}
 
 
 def test_bad_input_loses_nothing_that_was_computed(circuits: Command, tiny: Any, computed_run: dict[str, Any]):

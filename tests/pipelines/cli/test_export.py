@@ -51,6 +51,18 @@ def test_an_unwritable_place_is_named_and_nothing_is_left_there(circuits: Comman
     assert not names_in(in_the_way)
 
 
+def test_a_folder_that_is_made_for_the_file_is_told(circuits: Command, circuit: Path):
+    for out, said in (
+        (circuit.parent / "new" / "deep" / "x.dot", True),
+        (circuit.parent / "new" / "deep" / "y.dot", False),
+    ):
+        answer = circuits("export", circuit, "--to", "dot", "--out", out)
+        assert (answer.exit_code, out.is_file()) == (0, True)
+        assert (f"made the folder {out.parent}\n" in answer.stderr) == said
+    quiet = circuits("export", circuit, "--to", "dot", "--out", circuit.parent / "other" / "x.dot", "--quiet")
+    assert "made the folder" not in quiet.stderr
+
+
 def test_a_file_is_not_replaced_by_its_own_export(circuits: Command, circuit: Path, monkeypatch: pytest.MonkeyPatch):
     before = circuit.read_bytes()
     monkeypatch.chdir(circuit.parent)

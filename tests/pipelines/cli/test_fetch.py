@@ -42,7 +42,9 @@ def test_models_lists_what_can_be_fetched_and_what_was(circuits: Command, index:
     assert (after["state"], after["license"]) == ("fetched", "MIT")
     assert "Q8_0 weights, not bit-equal" in before["what"] == after["what"]
     assert Path(after["folder"]).parent == index.parent / "home" / "models"
-    assert "downloading tiny-weights 1.0" in fetched.stderr
+    first, second, *_ = fetched.stderr.splitlines()
+    assert first.startswith("fetch: downloading tiny-weights 1.0")
+    assert second.startswith("fetch: verifying ")
     assert NAME in circuits("fetch", NAME).stdout
 
 

@@ -87,6 +87,7 @@ def test_the_summary_of_every_command_of_a_list_is_told_in_full(group: str):
 
     shown = CliRunner().invoke(app, [*group.split(), "--help"], terminal_width=80).stdout
     assert "..." not in shown.partition("Options:")[2]
+    assert shown.count("(") == shown.count(")")  # a point within a sentence, as in "et al.", ends a summary
     assert max(map(len, shown.splitlines())) <= 80
     told = " ".join(shown.split())
     for name, command in COMMANDS.items():

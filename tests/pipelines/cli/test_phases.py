@@ -57,6 +57,12 @@ def test_a_command_that_says_nothing_itself_is_said_to_be_at_work(hears_all: Non
     assert said_in(lambda said: time.sleep(_LONG)) == ["compare: at work"]
 
 
+def test_that_a_command_is_at_work_is_said_once_in_a_line(hears_all: None, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("pipelines.cli.phases.SILENT_S", 0.04)
+    _, second, *_ = said_in(lambda said: time.sleep(0.12))
+    assert second == "compare: still at work · after N s"
+
+
 def test_a_long_phase_is_said_again_with_what_it_has_taken(hears_all: None, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("pipelines.cli.phases.SILENT_S", 0.04)
 
@@ -67,6 +73,18 @@ def test_a_long_phase_is_said_again_with_what_it_has_taken(hears_all: None, monk
     first, second, *_ = said_in(work)
     assert first == "compare: hashing the weights"
     assert second == "compare: hashing the weights, still at work · after N s"
+
+
+def test_the_time_goes_on_from_phase_to_phase(hears_all: None, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("pipelines.cli.phases.SILENT_S", 0.04)
+    stream = io.StringIO()
+    with SaidPhases(stream, "compare") as said, phases_told_to(said):
+        for text in ("reading", "asking"):
+            with phase(text):
+                time.sleep(0.3)
+    after = [float(one) for one in re.findall(r"after ([\d.]+) s", stream.getvalue())]
+    assert after == sorted(after)
+    assert after[-1] > 0.4
 
 
 def test_a_phase_whose_steps_are_known_is_said_again_with_how_far_it_is(

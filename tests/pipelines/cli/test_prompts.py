@@ -16,6 +16,7 @@ from circuits.data.records import FORMATS, entries_of
 from circuits.evaluation.first_tokens import FirstToken, Said
 from circuits.model.load import load_model
 from circuits.tasks import IMAGE_TASKS, TASKS
+from circuits.tasks.from_template import TemplateTask
 from pipelines.prompts import build, check
 from pipelines.prompts.new import new_records
 from tests.circuits.tasks.tokenizers import train_bpe
@@ -198,6 +199,10 @@ def test_a_new_template_is_accepted_and_answered(circuits: Callable[..., Any], t
     )
     assert "prompt 0, pair: answers" in answer.stdout
     assert "prompt 1, pair" not in answer.stdout
+    assert "... and 19 more (--lines N shows more)" in answer.stdout
+    none = circuits("prompts", "check", path, "--prompts", "20", "--lines", "0").stdout
+    assert "more" not in none
+    assert "prompt 0" not in none
     found = checked(circuits, path)
     assert found["summary"]["prompts"] == 64
     assert [row["prompt"] for row in found["prompts"]] == [*range(64)]
@@ -263,9 +268,9 @@ def test_what_discover_refuses_is_said_in_its_words_with_the_command_that_takes_
     asked = shlex.split(found["instead"])[1:]
     assert asked == ["discover", str(file), "--model", "reference", "--metric", "log-probability-difference"]
     (refusal,) = found["refusals"]
-    assert "answers of 1 of 2 prompts have several (the first is line 3, with up to 2)" in refusal
+    assert "answers of 1 of 2 prompts have several (the first is line 3 of my own.jsonl, with up to 2)" in refusal
     said = circuits("discover", file).stderr.splitlines()[-1]
-    assert said == f"error: {refusal.replace('line 3', 'prompt 1')}"
+    assert said == f"error: {refusal}"
     assert circuits(*asked, "--method", "random", "--edges", "5").exit_code == 0
     shown = circuits("prompts", "check", file).stdout.splitlines()
     assert shown[-3] == f"`circuits discover`, with its usual metric and ablation, refuses these prompts: {refusal}"
@@ -284,7 +289,7 @@ def test_what_discover_refuses_is_said_in_its_words_with_the_command_that_takes_
         ),
         (
             {"corrupt": TEXT.format("David", "Martin", "David").replace(" and ", "  and ")},
-            ["the same tokens in 1 of 2 pairs (the first is line 1)"],
+            ["the same tokens in 1 of 2 pairs (the first is line 1 of own.jsonl)"],
             None,
         ),
     ],
@@ -302,11 +307,39 @@ def test_labeled_prompts_need_another_ablation(circuits: Callable[..., Any], tmp
     file = write(tmp_path / "own.jsonl", positive | {"label": "negative", "prompt": "Because David"}, positive)
     found = checked(circuits, file)
     assert "compares answers with wrong answers, but 1 of 1 prompts" in found["refusals"][0]
-    assert "(the first is line 2)" in found["refusals"][0]
+    assert "(the first is line 2 of own.jsonl)" in found["refusals"][0]
     assert "without partners" in found["refusals"][1]
     asked = found["instead"].split()[1:]
     assert asked[4:] == ["--metric", "answer-logit", "--ablation", "mean"]
     assert circuits(*asked, "--method", "random", "--edges", "5").exit_code == 0
+
+
+def test_labeled_prompts_whose_negatives_are_all_bad_are_no_pairs(circuits: Callable[..., Any], tmp_path: Path) -> None:
+    positive = {"prompt": "Because David and Martin were leaving", "label": "positive", "answers": [" the"]}
+    bad = positive | {"label": "negative", "answers": [" xyzzy"]}
+    answer = circuits("prompts", "check", write(tmp_path / "own.jsonl", positive, bad), "--json")
+    assert answer.exit_code == 2
+    found = json.loads(answer.stdout)
+    assert "are labeled positives and negatives without partners" in found["refusals"][1]
+    assert not any("without_unchanged" in refusal or "pairs (the first" in refusal for refusal in found["refusals"])
+    assert "--ablation mean" in found["instead"]
+
+
+def test_prompts_of_a_template_are_made_once(
+    circuits: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, made, build_all = tmp_path / "own.yaml", [], TemplateTask.build
+
+    def build(self: TemplateTask, *of: Any, **how: Any) -> Any:
+        made.append(how["n"])
+        return build_all(self, *of, **how)
+
+    circuits("prompts", "new", path)
+    monkeypatch.setattr(TemplateTask, "build", build)
+    for command in ("check", "show"):
+        made.clear()
+        assert circuits("prompts", command, path, "--prompts", "6").exit_code == 0
+        assert made == [6]
 
 
 def test_fewer_prompts_of_a_template_than_were_asked_for_are_said_once(

@@ -244,17 +244,13 @@ def test_what_was_typed_continues_where_it_was_typed_alone(
     assert mine["continue"] == "circuits discover --config ../runs/mine/config.yaml --runs ../runs"
 
 
-def test_a_fault_of_a_prompt_file_is_said_and_all_of_them_are_kept(circuits: Callable[..., Any]):
+def test_a_prompt_file_with_faults_is_no_run(circuits: Callable[..., Any]):
     sides = {"clean": "Mary left", "corrupt": "John left"}
     faulty = {**sides, "answers": [" Xyzzy"], "wrong_answers": [" John"]}
     Path("bad.jsonl").write_text(f"{json.dumps(faulty)}\n{json.dumps({**sides, 'wrong_answers': [' Mary']})}\n")
     refused = circuits("discover", "bad.jsonl", "--edges", "20", "--name", "mine")
-    (state,) = circuits("status", "--json").json["runs"]
-    assert re.search(r"2 bad lines; .* mended\. line 1: .*Xyzzy'.*\.$", state["error"])
-    assert f"mine: failed: {state['error']} Try again with: " in circuits("status").stdout
-    kept = json.loads((Path("runs") / "mine" / FAILURE).read_text())["error"]
-    assert f"error: {kept}\n" in refused.stderr
-    assert "line 2: 'answers' missing" in kept
+    assert re.search(r"2 bad lines; .* mended\.\n  line 1: .*Xyzzy'.*\n  line 2: 'answers' missing", refused.stderr)
+    assert not list(Path("runs").glob("*/run.json"))
 
 
 def test_an_error_of_many_pages_is_kept_in_part(tmp_path: Path):
@@ -272,10 +268,18 @@ def fail_to_make_prompts(monkeypatch: pytest.MonkeyPatch, error: BaseException) 
     monkeypatch.setattr("pipelines.runs.first_jobs.PROMPTS", dataclasses.replace(PROMPTS, compute=fails))
 
 
-@pytest.mark.parametrize("error", [ValueError("the model is not whole."), OSError(28, "No space left on device")])
-def test_a_run_that_failed_in_its_first_job_is_listed_and_its_name_is_free(
-    circuits: Callable[..., Any], tiny: Any, monkeypatch: pytest.MonkeyPatch, error: Exception
+def test_what_is_refused_in_its_first_job_is_no_run(
+    circuits: Callable[..., Any], tiny: Any, monkeypatch: pytest.MonkeyPatch
 ):
+    fail_to_make_prompts(monkeypatch, ValueError("the model is not whole."))
+    assert circuits(*tiny.arguments, "--method", "eap", "--edges", "20").exit_code == 2
+    assert circuits("status", "--json").json["runs"] == []
+
+
+def test_a_run_that_failed_in_its_first_job_is_listed_and_its_name_is_free(
+    circuits: Callable[..., Any], tiny: Any, monkeypatch: pytest.MonkeyPatch
+):
+    error = OSError(28, "No space left on device")
     asked = [*tiny.arguments, "--method", "eap", "--name", "mine"]
     with monkeypatch.context() as patch:
         fail_to_make_prompts(patch, error)
@@ -288,7 +292,7 @@ def test_a_run_that_failed_in_its_first_job_is_listed_and_its_name_is_free(
     (again,) = re.findall(r"Try again with: circuits (.*)", circuits("status").stdout)
     # Another run may have the name, and is then the one that is listed: also one that fails as well.
     with monkeypatch.context() as patch:
-        fail_to_make_prompts(patch, type(error)("another error"))
+        fail_to_make_prompts(patch, OSError("another error"))
         assert circuits(*asked, "--edges", "16").exit_code == 2
     (state,) = circuits("status", "--json").json["runs"]
     assert (state["asked"].split(",")[0], "another error" in state["error"]) == ("16 edges", True)
@@ -304,7 +308,7 @@ def test_a_run_that_failed_in_its_first_job_is_listed_and_its_name_is_free(
     assert circuits("status", "--json").json["runs"][0]["is_finished"]
 
 
-def test_a_run_that_needs_more_memory_than_there_is_is_listed(
+def test_what_needs_more_memory_than_there_is_is_no_run(
     circuits: Callable[..., Any], tiny: Any, monkeypatch: pytest.MonkeyPatch
 ):
     def refuse(*_: object) -> None:
@@ -312,8 +316,9 @@ def test_a_run_that_needs_more_memory_than_there_is_is_listed(
 
     monkeypatch.setattr("pipelines.command.forecast_before", lambda *_: object())
     monkeypatch.setattr("pipelines.command.require_possible", refuse)
-    assert circuits(*tiny.arguments, "--method", "eap", "--edges", "20").exit_code == 2
-    assert "failed: the jobs need 900 GB" in circuits("status").stdout
+    answer = circuits(*tiny.arguments, "--method", "eap", "--edges", "20")
+    assert (answer.exit_code, "the jobs need 900 GB" in answer.stderr) == (2, True)
+    assert circuits("status", "--json").json["runs"] == []
 
 
 def test_an_error_that_is_no_message_to_people_is_said_with_its_kind(

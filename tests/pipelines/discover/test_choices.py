@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from pipelines import compare, discover
-from pipelines.runs.failure import failure_in
 
 Command = Callable[..., Any]
 
@@ -31,11 +30,7 @@ def test_nothing_is_measured(circuits: Command, tiny: Any, more: list[str], mess
     answer = circuits(*tiny.arguments, *more)
     assert answer.exit_code == 2
     assert message.replace("\\", "") in answer.stderr
-    # Refused by the plan, there is no run; refused by its first jobs, there is one that says why.
-    for record in Path("runs").glob("*/run.json"):
-        said = failure_in(record.parent)
-        assert said is not None
-        assert message.replace("\\", "") in said
+    assert not list(Path("runs").glob("*/run.json"))
 
 
 @pytest.mark.parametrize("method", ["eap-ig", "activation-patching", "exact-edges"])

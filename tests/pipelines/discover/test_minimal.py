@@ -216,4 +216,4 @@ def test_settings_of_an_elimination_need_one(circuits: Command, tiny: Any):
     assert "minimal_rule say how to minimize" in answer.stderr
     answer = circuits(*tiny.arguments, "--minimal", "--tolerance", "1.5")
     assert answer.exit_code == 2
-    assert "tolerance is 1.5: Input should be less than 1" in answer.stderr
+    assert "tolerance is 1.5: expected less than 1" in answer.stderr

@@ -24,9 +24,11 @@ from circuits.metrics import METRICS
 from circuits.model.load import load_model
 from pipelines import discover, evaluate, open_run
 from pipelines.engine.store import Store
+from pipelines.engine.watch import JobWatch
 from pipelines.evaluate.plan import judge_jobs
 from pipelines.evaluate.report import MAY_BE_NO_GAP
-from pipelines.evaluate.settings import EvaluateSettings
+from pipelines.evaluate.settings import LEAST_DRAWS, EvaluateSettings
+from pipelines.evaluate.stages import HYPOTHESIS_RUNS, KNOCKOUTS, RANDOM_CIRCUITS, SEARCH_KNOCKOUTS
 from tests.conftest import random_module, random_prompts
 
 Command = Callable[..., Any]
@@ -138,6 +140,23 @@ def test_more_random_circuits_compute_nothing_else_again(circuits: Command, comp
     assert answer.json["jobs"]["computed"] == 3  # 12 prompts in slices of 4
     assert "random-circuits" in answer.stderr
     assert "knockouts" not in answer.stderr
+
+
+def test_of_jobs_that_run_many_circuits_it_is_told_how_far_they_are(
+    circuits: Command, computed: Command, tiny: Any, monkeypatch: pytest.MonkeyPatch
+):
+    reached: dict[str, list[float]] = {}
+
+    def noted(self: JobWatch, share: float) -> None:
+        reached.setdefault(self._job.stage.name, []).append(share)
+
+    monkeypatch.setattr(JobWatch, "reached", noted)
+    run = new_run(computed, tiny, "--edges", "60")
+    assert circuits("evaluate", run, *SMALL, "--hypotheses", str(LEAST_DRAWS)).exit_code == 0
+    for stage in (SEARCH_KNOCKOUTS, KNOCKOUTS, RANDOM_CIRCUITS, HYPOTHESIS_RUNS):
+        shares = reached[stage.name]
+        assert max(shares) <= 1
+        assert any(0.1 < share < 0.9 for share in shares), stage.name
 
 
 def test_how_many_circuits_are_planned_is_said_before_they_are_run(circuits: Command, computed: Command, tiny: Any):

@@ -97,7 +97,7 @@ def test_what_settings_show_is_refused_at_once(circuits: Command, planted, tmp_p
     ("heads", "edit", "message"),
     [
         ("a0.h2", "uniform END", "has no head 'a0.h2': its heads are a0.h0 to a1.h1"),
-        ("a0.h0", "set END S1", "no role 'S1'; the prompt has END, filler, right, wrong"),
+        ("a0.h0", "set END S1", "no role 'S1'; the prompt has END, "),
         ("a0.h0", "set right filler", "position 1 cannot see 2, which is in its future"),
         ("a0.h0", "uniform 99", "edits nothing: there is no row 99"),
         ("a0.h0", "uniform 99..", "edits nothing here"),
@@ -108,7 +108,8 @@ def test_heads_and_roles_are_checked_before_anything_is_measured(circuits: Comma
     assert answer.exit_code == 2
     assert message in answer.stderr
     assert "edit heads prompts" not in answer.stderr
-    assert "in job 'check edits'" in answer.stderr
+    # What only the model tells, it tells in its first job.
+    assert ("in job 'check edits'" in answer.stderr) == ("in its future" in message)
 
 
 def test_a_head_by_two_names_is_one(circuits: Command, planted):

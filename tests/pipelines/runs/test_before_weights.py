@@ -37,6 +37,13 @@ def no_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_job, "model_of", lambda *_: pytest.fail("weights are loaded"))
 
 
+def assert_no_run(circuits: Callable[..., Any]) -> None:
+    """What was refused is no run that failed."""
+    assert not list(Path("runs").glob("jobs/*"))
+    if Path("runs").is_dir():
+        assert circuits("status", "--json").json["runs"] == []
+
+
 @pytest.mark.usefixtures("no_weights")
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_metric_that_refuses_the_answers_does_so_before_weights_are_loaded(
@@ -45,8 +52,9 @@ def test_a_metric_that_refuses_the_answers_does_so_before_weights_are_loaded(
     file = write(tmp_path / "own.jsonl", pair("Martin", "David"), pair("David", "Martin", **LONG))
     refused = circuits(*COMMANDS[command], file)
     assert refused.exit_code == 2
-    assert f"error: {REFUSED} 1 of 2 prompts have several (the first is prompt 1, with up to 2). Use" in refused.stderr
-    assert not list((tmp_path / "runs").glob("jobs/*"))
+    said = f"error: {REFUSED} 1 of 2 prompts have several (the first is line 2 of own.jsonl, with up to 2). Use"
+    assert said in refused.stderr
+    assert_no_run(circuits)
 
 
 @pytest.mark.usefixtures("no_weights")
@@ -76,14 +84,48 @@ def test_a_metric_that_refuses_the_answers_does_so_before_weights_are_loaded(
             ("attention", "ioi", "--heads", "a0.h0", "--prompt", "40", "--prompts", "20"),
             "there is no prompt 40: 20 were asked for, counted from 0.",
         ),
+        (("trace", "ioi", "--noise-at", "S3"), "noise is to be added at role 'S3'; the prompts"),
+        (("trace", "ioi", "--ablation", "zero"), "restoring needs a whole run to take values from; ablation 'zero'"),
+        (("trace", "ioi", "--ablation", "corrupt", "--set", "samples=2"), "samples=2 draws noise several times"),
+        (("discover", "ioi", "--method", "eap", "--metric", "kl-divergence"), "takes gradients at the clean run"),
+        (("discover", "ioi", "--method", "path-patching", "--set", "at=S3"), "prompts lack that role"),
+        (("reads", "ioi", "--heads", "a2.h1", "--query", "END", "--key", "S3"), "no prompt of 'ioi' has the role"),
+        (("intervene", "edit", "ioi", "--heads", "a0.h0", "--edit", "zero S3"), "prompt 0: no role 'S3'"),
+        (("intervene", "edit", "ioi", "--heads", "a0.h0", "--edit", "zero 99"), "there is no row 99"),
+        (("intervene", "mask-heads", "ioi", "induction:2", "--edit", "zero S3"), "prompt 0: no role 'S3'"),
+        (("intervene", "remedy", "ioi", "--remedy", "mask-heads", "--set", "profile=options"), "has the role"),
+        (("intervene", "concept", "ioi", "--layer", "1", "--at", "S3"), "prompt 0: no role 'S3'"),
+        (("intervene", "concept", "ioi", "--layer", "1", "--read", "S3"), "prompt 0: no role 'S3'"),
+        (("intervene", "rank", "ioi", "--heads", "a2.h1", "--query", "S3", "--key", "IO"), "prompt 0: no role 'S3'"),
+        (("reads", "ioi", "--heads", "a9.h0", "--key", "S2"), "'reference' has no head 'a9.h0': its heads are a0.h0"),
+        (("attention", "ioi", "--heads", "a0.h9"), "'reference' has no head 'a0.h9': its heads are a0.h0"),
+        (("intervene", "edit", "ioi", "--heads", "a9.h0", "--edit", "zero END"), "'reference' has no head 'a9.h0'"),
+        (("intervene", "rank", "ioi", "--heads", "a9.h0"), "'reference' has no head 'a9.h0'"),
+        (("intervene", "concept", "ioi", "--layer", "9"), "model 'reference' has no layer 9: give 0 to 3"),
+        (
+            ("intervene", "repair", "ioi", "--heads", "a0.h0", "--right", "S3", "--wrong", "S2"),
+            "prompt 0: no role 'S3'",
+        ),
     ],
 )
-def test_what_a_task_lacks_is_said_before_weights_are_loaded(
+def test_what_a_task_lacks_is_said_before_weights_are_loaded_and_leaves_no_run(
     circuits: Callable[..., Any], asked: tuple[str, ...], said: str
 ) -> None:
     refused = circuits(*asked)
     assert refused.exit_code == 2
     assert said in refused.stderr
+    assert_no_run(circuits)
+
+
+def test_prompts_that_are_kept_refuse_as_those_that_are_not_made_yet(
+    circuits: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write(tmp_path / "own.jsonl", pair("David", "Martin"), pair("Martin", "David"))
+    assert circuits("discover", file, "--method", "random", "--edges", "5").exit_code == 0
+    monkeypatch.setattr(run_job, "model_of", lambda *_: pytest.fail("weights are loaded"))
+    refused = circuits("trace", file, "--noise-at", "S3")
+    assert (refused.exit_code, "noise is to be added at role 'S3'" in refused.stderr) == (2, True)
+    assert len(circuits("status", "--json").json["runs"]) == 1
 
 
 @pytest.mark.usefixtures("no_weights")
@@ -128,6 +170,18 @@ def test_what_is_left_out_is_said_before_a_model_is_loaded_and_once(
     # Of another method on the same prompts, which are made, as well.
     again = circuits(*asked, "--method", "eap").stderr.splitlines()
     assert again[1].endswith(left_out)
+
+
+def test_noise_on_every_token_of_prompts_without_roles_is_told(circuits: Callable[..., Any], tmp_path: Path) -> None:
+    file = write(tmp_path / "own.jsonl", *(pair(*names, roles={}) for names in (("David", "Martin"), ("Leo", "Sam"))))
+    asked, said = ("trace", file, "--set", "kinds=[mlp]"), "noise is added to every token of these prompts"
+    lines = circuits(*asked).stderr.splitlines()
+    (at,) = (number for number, line in enumerate(lines) if said in line)
+    assert "give --noise-at ROLE; --ablation corrupt takes the corrupt prompts instead." in lines[at]
+    assert at < next(number for number, line in enumerate(lines) if "computing" in line)
+    assert said not in circuits(*asked, "--ablation", "corrupt").stderr
+    write(file, pair("David", "Martin"), pair("Martin", "David"))
+    assert said not in circuits(*asked).stderr
 
 
 def test_a_file_is_read_once_by_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -105,7 +105,7 @@ def test_trace_reads_answers_of_several_tokens(circuits: Command, prompt_file: P
 def test_the_usual_metric_names_the_one_to_use(circuits: Command, prompt_file: Path):
     answer = circuits("discover", prompt_file, "--edges", "20")
     assert answer.exit_code != 0
-    assert "answers of 3 of 3 prompts have several (the first is prompt 0, with up to 4)" in answer.stderr
+    assert "answers of 3 of 3 prompts have several (the first is line 1 of long.jsonl, with up to 4)" in answer.stderr
     assert "Use 'log-probability-difference'" in answer.stderr
 
 

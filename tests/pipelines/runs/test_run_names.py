@@ -112,6 +112,8 @@ def test_a_name_that_another_run_has_is_refused(circuits: Command, tiny: Any, na
     assert answer.exit_code == 2
     assert "the name 'my-ioi' is taken by another run" in answer.stderr
     assert "(edges 20, not 30). No model was run." in answer.stderr
+    without = circuits(*tiny.arguments, *NAMED[-2:])
+    assert "edges 20, not left out" in without.stderr
     traced = circuits("trace", *tiny.arguments[1:], "--ablation", "corrupt", "--name", "my-ioi")
     assert traced.exit_code == 2
     assert "command discover, not trace" in traced.stderr

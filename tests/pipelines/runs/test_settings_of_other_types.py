@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from pipelines.cli.commands import offers
@@ -11,8 +13,13 @@ SETTINGS = {name: offer.settings for name, offer in offers().items()}
 CASES = [(name, key) for name, kind in SETTINGS.items() for key in kind.known()]
 
 
-@pytest.mark.parametrize("value", [5, 0.5, True, {"a": 1}, [[1], {}], len, object(), iter([1]), b"a", "a\0b"])
-def test_every_setting_is_taken_or_refused_in_words(value: object):
+# What pydantic says of a value begins so, and that of a field that is not there.
+_OF_PYDANTIC = re.compile(r"(Input|Value|Field|String|List|Tuple|Dictionary|inputs|Unable) (should|required|are|to)\b")
+_VALUES = [5, 0.5, True, -3, 10**40, 1e300, float("nan"), "hed", ["hed", 5], None, {"a": 1}, [[1], {}]]
+
+
+@pytest.mark.parametrize("value", [*_VALUES, len, object(), iter([1]), b"a", "a\0b"])
+def test_every_setting_is_taken_or_refused_in_words_of_ours(value: object):
     for name, key in CASES:
         needed = {"task": "ioi"} if "task" in SETTINGS[name].model_fields else {}
         try:
@@ -21,6 +28,7 @@ def test_every_setting_is_taken_or_refused_in_words(value: object):
             said = str(error)
             assert len(said.split()) >= 4, (name, key, said)
             assert "object at 0x" not in said, (name, key, said)
+            assert not _OF_PYDANTIC.search(said), (name, key, said)
 
 
 def test_a_list_in_itself_is_refused():

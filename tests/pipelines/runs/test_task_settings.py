@@ -80,7 +80,7 @@ def test_every_command_on_a_task_takes_its_settings(name: str) -> None:
     ("task", "given", "said"),
     [
         ("needle", "cu=2", "no setting of task needle 'cu'. Known: cue, depths, lengths, needle. Did you mean 'cue'?"),
-        ("needle", "cue=x", "task 'needle', setting cue: Input should be a valid integer"),
+        ("needle", "cue=x", "task 'needle', setting cue: expected a whole number"),
         ("needle", "cue=true", "task 'needle', setting cue: expected a number (got True)"),
         ("needle", "lengths=20", "setting lengths: expected a list, such as [a, b] (got 20)"),
         ("needle", "lengths=[4]", "prompts of 16 or more"),

@@ -64,6 +64,8 @@ def test_all_prompts_are_taken_where_there_are_few_and_no_number_is_asked(circui
     run = circuits("discover", template, "--method", "eap", "--edges", "20", "--json").json
     assert open_run(run["run"]).summary["n_prompts"] == 60
     assert "60 prompts" in circuits("status").stdout
+    as_many = circuits("prompts", "check", template, "--prompts", "60", "--json").json
+    assert (as_many["summary"]["prompts"], as_many["remarks"]) == (60, [])
     fewer = circuits("prompts", "check", template, "--prompts", "20", "--json").json
     assert (fewer["summary"]["prompts"], fewer["remarks"]) == (20, [])
 

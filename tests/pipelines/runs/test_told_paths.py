@@ -125,6 +125,9 @@ def test_a_file_is_computed_again_only_on_what_it_was_made_from(
         assert (lacking.exit_code, lacking.stdout) == (2, "")
         assert "own.jsonl with the SHA-256" in lacking.stderr
         assert "which is not here. Not run" in lacking.stderr
+        Path("own.jsonl").mkdir()
+        assert "Not readable: own.jsonl (it is a folder). Not run." in circuits("rerun", "circuit.svg").stderr
+        Path("own.jsonl").rmdir()
         Path("own.jsonl").write_text("{}\n")
         assert "own.jsonl holds something else. Not run" in circuits("rerun", "circuit.svg").stderr
         shutil.copy(home / "own.jsonl", "own.jsonl")

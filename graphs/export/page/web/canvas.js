@@ -34,6 +34,8 @@ export class Canvas {
     });
     this.cy.on("mouseover", "node, edge", (event) => tip(event.target.data("tip"), event.renderedPosition));
     this.cy.on("mouseout viewport", () => tip(null));
+    this.cy.on("viewport", () => (this.isWhole = false));
+    this.isWhole = false; // whether all of it was fitted into view, and nobody has moved it since
   }
 
   #boxes() {
@@ -185,6 +187,15 @@ export class Canvas {
     this.cy.resize();
     // Of the boxes alone: lines hardly leave their bounds, which are slow to find for thousands.
     this.cy.fit(this.cy.nodes().not(".hidden"), 18);
+    this.isWhole = true;
+  }
+
+  // The room for it is another: all of it stays in view, or else what was in the middle stays there.
+  resized() {
+    const before = { width: this.cy.width(), height: this.cy.height() };
+    this.cy.resize();
+    if (this.isWhole) this.fit();
+    else this.cy.panBy({ x: (this.cy.width() - before.width) / 2, y: (this.cy.height() - before.height) / 2 });
   }
 
   zoomBy(factor) {

@@ -42,7 +42,7 @@ class Page {
       writeTrace(this);
       showDetails(this);
     });
-    new ResizeObserver(() => this.canvas.cy.resize()).observe(byId("canvas"));
+    new ResizeObserver(() => this.canvas.resized()).observe(byId("canvas"));
   }
 
   // The effects of an edge on single prompts, in one circuit; null where they are not kept.

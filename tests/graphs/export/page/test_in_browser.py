@@ -301,6 +301,53 @@ def test_a_phone_shows_all_of_it_without_scrolling_sideways(opened, graph, extra
     assert len(page.shown()) == graph.n_edges
 
 
+def box_of_drawing(page: Any) -> dict[str, float]:
+    """What the nodes take of the canvas, in its pixels."""
+    return page.page.evaluate("circuitPage.canvas.cy.nodes().not('.hidden').renderedBoundingBox()")
+
+
+def size_of_canvas(page: Any) -> list[float]:
+    return page.page.evaluate("[circuitPage.canvas.cy.width(), circuitPage.canvas.cy.height()]")
+
+
+def settled(page: Any) -> None:
+    """Sizes are told before the next picture."""
+    page.page.evaluate("new Promise((then) => requestAnimationFrame(() => requestAnimationFrame(then)))")
+
+
+def test_a_window_that_becomes_narrow_keeps_all_of_the_drawing_in_view(opened, graph, extras):
+    page = opened(graph, extras, width=1400, height=900)
+    page.page.set_viewport_size({"width": 390, "height": 844})
+    settled(page)
+    box, (width, height) = box_of_drawing(page), size_of_canvas(page)
+    assert width <= 390
+    assert min(box["x1"], box["y1"]) >= 0
+    assert (box["x2"] <= width, box["y2"] <= height) == (True, True)
+
+
+def test_what_somebody_has_zoomed_to_stays_in_the_middle_of_a_narrower_window(opened, graph, extras):
+    page = opened(graph, extras, width=1400, height=900)
+    page.page.click("[aria-label='Zoom in']")
+    middle = "(({x1, x2}) => (x1 + x2) / 2)(circuitPage.canvas.cy.extent())"
+    before, zoom = page.page.evaluate(middle), page.page.evaluate("circuitPage.canvas.cy.zoom()")
+    page.page.set_viewport_size({"width": 1000, "height": 900})
+    settled(page)
+    assert page.page.evaluate(middle) == pytest.approx(before, abs=1)
+    assert page.page.evaluate("circuitPage.canvas.cy.zoom()") == zoom
+
+
+def test_the_keys_are_told_beside_the_drawing_not_on_it(opened, graph, extras):
+    page = opened(graph, extras)
+    page.page.focus("#annotations-file")
+    page.page.keyboard.press("Tab")
+    settled(page)
+    assert page.page.evaluate("document.activeElement.id") == "canvas"
+    keys, canvas = (page.page.locator(name).bounding_box() for name in ("#keys", "#canvas"))
+    assert keys["y"] >= canvas["y"] + canvas["height"]
+    box, (_, height) = box_of_drawing(page), size_of_canvas(page)
+    assert box["y2"] <= height <= canvas["height"] + 1
+
+
 @pytest.mark.parametrize("dark", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_no_serious_fault_of_accessibility(opened, graph, extras, dark):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="no axe to look for faults with")
