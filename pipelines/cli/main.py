@@ -17,6 +17,7 @@ import typer
 from pipelines.cli import catalogue_commands, graph_commands, model_commands, store_commands
 from pipelines.cli.commands import GROUPS, Offer, offers, run
 from pipelines.cli.errors import BAD_INPUT, reports_errors
+from pipelines.cli.leaving import leaving_at_once
 from pipelines.cli.one_run import OneRunCommand
 from pipelines.cli.options import with_options
 from pipelines.cli.output import Output, print_json
@@ -117,4 +118,4 @@ for one_section in (graph_commands, catalogue_commands, model_commands, store_co
 
 
 if __name__ == "__main__":
-    main()
+    leaving_at_once(main)
