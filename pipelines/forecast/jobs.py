@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from circuits.ablations import ABLATIONS
 from circuits.data.prompts import PromptSet
 from circuits.methods import METHODS
+from circuits.model.lengths import TOKENS_PER_PASS
 from pipelines.costs.asked import Asked, Budget, Peak, Rule
 from pipelines.costs.forecast import (
     METHODS_FORECAST,
@@ -18,7 +19,7 @@ from pipelines.costs.forecast import (
     peak,
     without_number,
 )
-from pipelines.costs.passes import STAGES_WORK, WORK_FORECAST
+from pipelines.costs.passes import STAGES_WORK, WORK_FORECAST, passes_of_batch
 from pipelines.costs.shape import Shape
 from pipelines.costs.work import METHODS_COSTED, Work, plain_pass, prefix_pass
 from pipelines.engine.job import Job
@@ -236,9 +237,11 @@ def _work(job: Job, asked: Asked, its: Lengths, weight: float) -> Work:
     n_run = max(1, round(its.tokens_run(job)))
     ran, before = asked._replace(n_tokens=n_run), Work(asked.n_prompts * prefix_pass(asked.shape, its.mean - n_run), 0)
     if (method := _costed_method(job)) is not None:
-        name = method["name"]
+        name, settings = method["name"], method["settings"]
+        n_passes = passes_of_batch(asked.shape, name, settings)
+        before = before.plus(Work(n_passes * prefix_pass(asked.shape, TOKENS_PER_PASS), 0))
         if name in WORK_FORECAST:
-            return WORK_FORECAST[name](ran, method["settings"]).plus(before)
+            return WORK_FORECAST[name](ran, settings).plus(before)
         return METHODS_COSTED[name](asked.shape, n_run).times(asked.n_prompts).plus(before)
     if (rule := STAGES_WORK.get(without_number(job.stage.name))) is not None:
         return rule(ran, _settings(job)).plus(before)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from circuits.model.lengths import TOKENS_PER_PASS
 from circuits.model.sources import find_model
 from pipelines.costs.asked import Asked, Budget
 from pipelines.costs.passes import patched
@@ -39,7 +40,9 @@ def test_a_job_that_patches_takes_as_many_passes_as_its_formula_says(n_tokens: i
     assert SHAPE is not None
     settings = {"at": "all", "kinds": ("head", "attention", "mlp", "residual")}
     work = patched(Asked(SHAPE, 16, n_tokens, "float32", BUDGET, 5), settings)
-    assert set(found.values()) == {work.whole / plain_pass(SHAPE, n_tokens)}
+    # What heads, attention and MLPs give, and streams, are two stacks, each run from its layer on.
+    of_batch = (2 + 2 * (SHAPE.n_layers + 1) / 2) * prefix_pass(SHAPE, TOKENS_PER_PASS)
+    assert set(found.values()) == {(work.whole + of_batch) / plain_pass(SHAPE, n_tokens)}
 
 
 def test_jobs_that_no_formula_counts_keep_their_weights():
