@@ -43,7 +43,7 @@ from circuits.intervals import Estimate, Interval, bootstrap, drawn_counts, excl
 from circuits.masks import Parts, distinct, edge_sources, pruned, without_unreached
 from circuits.metrics import Metric
 from circuits.model.lengths import TOKENS_PER_PASS
-from circuits.model.steps import Steps, kept, steps
+from circuits.model.steps import Steps, kept, steps, whole
 
 if TYPE_CHECKING:
     from circuits.effects.paired_runs import Pair
@@ -97,6 +97,11 @@ class CircuitRunner:
         different = without_unreached(self.model.wiring, circuits[first])
         of_edges = partial(circuit_values, resumes=True)
         return self._of_each(different, of_edges, component_circuit_values, len(self.prompts))[number_of]
+
+    def all_values(self, circuits: Bools) -> Floats:
+        """`values` of all circuits that a job runs: how many have run is how much of the job is done."""
+        with whole():
+            return self.values(circuits)
 
     def weight(self, circuits: Bools) -> float:
         """About how many forward passes of the prompts it takes to run circuits of edges [circuit, edge], each by

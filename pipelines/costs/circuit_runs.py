@@ -116,7 +116,7 @@ def _passes_alone(shape: Shape, alike: Circuits, batch: Batch | None) -> float:
     if not alike.resumed:
         return alike.n_runs * of_one + of_batches
     # Those that differ from another at the same place, before heads or the MLP of a layer, are run side by side.
-    n_places = min(1.0, 2 * shape.n_layers / alike.n)
+    n_places = min(1.0, 2 * shape.n_layers / max(1.0, alike.n))
     return _RESUMED * (alike.n_runs * of_one + n_places * of_batches)
 
 

@@ -71,3 +71,13 @@ def test_circuits_of_many_edges_are_told_as_more_than_those_of_few(family_model,
     steps_told = np.diff([0.0, *told.shares])
     of_large = steps_told[steps_told > steps_told.max() / 2].sum()
     assert of_large > 0.9
+
+
+def test_of_all_circuits_of_a_job_is_told_how_many_have_run(family_model):
+    model = family_model("gpt2")
+    runner, told = CircuitRunner(model, random_prompts(8), LOGIT_DIFFERENCE), _Told()
+    circuits = np.random.default_rng(0).random((3, model.wiring.n_edges)) < 0.5
+    with watched_by(told):
+        values = runner.all_values(circuits)
+    assert told.shares[-1] == pytest.approx(1)
+    np.testing.assert_array_equal(values, CircuitRunner(model, random_prompts(8), LOGIT_DIFFERENCE).values(circuits))
