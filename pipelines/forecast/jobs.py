@@ -10,6 +10,7 @@ from circuits.ablations import ABLATIONS
 from circuits.data.prompts import PromptSet
 from circuits.methods import METHODS
 from circuits.model.lengths import TOKENS_PER_PASS
+from circuits.model.room import PROMPTS_AT_ONCE
 from pipelines.costs.asked import Asked, Budget, Peak, Rule
 from pipelines.costs.forecast import (
     METHODS_FORECAST,
@@ -238,7 +239,8 @@ def _work(job: Job, asked: Asked, its: Lengths, weight: float) -> Work:
     ran, before = asked._replace(n_tokens=n_run), Work(asked.n_prompts * prefix_pass(asked.shape, its.mean - n_run), 0)
     if (method := _costed_method(job)) is not None:
         name, settings = method["name"], method["settings"]
-        n_passes = passes_of_batch(asked.shape, name, settings)
+        n_batches = -(-asked.n_prompts // PROMPTS_AT_ONCE)
+        n_passes = n_batches * passes_of_batch(asked.shape, name, settings)
         before = before.plus(Work(n_passes * prefix_pass(asked.shape, TOKENS_PER_PASS), 0))
         if name in WORK_FORECAST:
             return WORK_FORECAST[name](ran, settings).plus(before)
