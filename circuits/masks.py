@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -69,13 +70,14 @@ def _reached(wiring: Wiring, circuits: Bools) -> Bools:
     return reached
 
 
-def _readers(wiring: Wiring) -> list[tuple[slice, int, slice]]:
+@lru_cache(maxsize=16)
+def _readers(wiring: Wiring) -> tuple[tuple[slice, int, slice], ...]:
     """For each reader its edges, how many writers it may read, and the writers that its input reaches."""
     offsets = wiring.edge_offsets
-    return [
+    return tuple(
         (slice(offsets[n], offsets[n + 1]), offsets[n + 1] - offsets[n], ends)
         for n, ends in enumerate(writers_fed_by(wiring))
-    ]
+    )
 
 
 def writers_fed_by(wiring: Wiring) -> list[slice]:

@@ -28,6 +28,7 @@ from pipelines.engine.progress import short_owner, shown_by
 from pipelines.engine.seal import ABOUT
 from pipelines.engine.store import require_writable
 from pipelines.engine.tqdm_bar import TqdmBar, is_watched
+from pipelines.engine.watched_phase import counted_phase
 from pipelines.forecast.line import forecast_before, line, prompt_jobs, require_possible, weights_with_prompts
 from pipelines.reporting.report import Report
 from pipelines.runs.about_file import about_file
@@ -222,7 +223,7 @@ def _run(
     try:
         _say_before(plan.work, settings, shown)
         counts = _compute(plan.work, execution, resume, shown, plan=plan)
-        with phase("making the report of what was computed"):
+        with counted_phase("making the report of what was computed"):
             report = _with_number_of_prompts(command.report(plan), settings)
         with phase("drawing figures and making the files of the report"):
             files = _files(command, settings, execution, plan, report)

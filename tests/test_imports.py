@@ -101,7 +101,7 @@ OF_PIPELINES: dict[str, set[str]] = {
     "pipelines/reporting": {"pipelines/engine"},
     "pipelines/forecast": {"pipelines/costs", "pipelines/runs", "pipelines/engine"},
     "pipelines/command": {"pipelines/forecast", "pipelines/reporting", "pipelines/runs", "pipelines/engine"},
-    "pipelines/discover": _SHARED,
+    "pipelines/discover": {*_SHARED, "pipelines/costs"},
     "pipelines/trace": _SHARED,
     **{
         f"pipelines/{command}": {*_SHARED, "pipelines/discover", "pipelines/trace"}

@@ -35,21 +35,23 @@ from circuits.evaluation.faithfulness import (
     component_circuit_values,
     recorded_pairs,
     share_of_gap,
+    work_of_each,
 )
 from circuits.evaluation.first_order import component_removal_effects, removal_effects
 from circuits.evaluation.knockouts import Knockouts, KnockoutValues
 from circuits.intervals import Estimate, Interval, bootstrap, drawn_counts, excludes_zero, t_interval
 from circuits.masks import Parts, distinct, edge_sources, pruned, without_unreached
 from circuits.metrics import Metric
-from circuits.model.steps import Steps, kept, steps
+from circuits.model.lengths import TOKENS_PER_PASS
+from circuits.model.steps import Steps, kept, steps, whole
 
 if TYPE_CHECKING:
     from circuits.effects.paired_runs import Pair
     from circuits.model.load import Model
 
 _CORRUPT = Corrupt()
-# Recording the prompts, clean and ablated, takes about as long as so many circuits.
-RECORDING = 7
+# Recording the prompts, clean and ablated, in forward passes.
+RECORDING = 2.0
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,26 @@ class CircuitRunner:
         of_edges = partial(circuit_values, resumes=True)
         return self._of_each(different, of_edges, component_circuit_values, len(self.prompts))[number_of]
 
+    def all_values(self, circuits: Bools) -> Floats:
+        """`values` of all circuits that a job runs: how many have run is how much of the job is done."""
+        with whole():
+            return self.values(circuits)
+
+    def weight(self, circuits: Bools) -> float:
+        """About how many forward passes of the prompts it takes to run circuits of edges [circuit, edge], each by
+        itself and without the recorded runs; of components [circuit, writer] a pass each."""
+        of_runs = len(circuits) * TOKENS_PER_PASS / self._n_run
+        if circuits.shape[1] != self.model.wiring.n_edges:
+            return len(circuits) + of_runs
+        a_pass = sum(layer.n_weights for layer in self.model.forward.layers)
+        return work_of_each(self.model, circuits, self.ablation) / a_pass + of_runs
+
+    @cached_property
+    def _n_run(self) -> int:
+        """Tokens of all prompts, from the first on in which clean and corrupt differ."""
+        starts = (min(prompt.first_difference, prompt.answer_position) for prompt in self.prompts.prompts)
+        return sum(len(prompt) - start for prompt, start in zip(self.prompts.prompts, starts, strict=True))
+
     def removal_effects(self, circuits: Bools) -> Floats:
         """How much the mean metric falls [circuit, writer] without a component, to first order."""
         if self.level == "edges":
@@ -113,21 +135,21 @@ class CircuitRunner:
         writers, is_of_components = self.parts.as_writers(circuits)
         results = np.zeros((len(circuits), width))
         sorts = ((is_of_components, of_components, writers), (~is_of_components, of_edges, circuits))
-        for chosen, run, masks in steps(sorts, [float(chosen.sum()) for chosen, _, _ in sorts]):
+        for chosen, run, masks in steps(sorts, [self.weight(masks[chosen]) for chosen, _, masks in sorts]):
             if chosen.any():
                 results[chosen] = kept(partial(self._measured, run, masks[chosen]))
         return results
 
     def _measured(self, run: Callable[..., Floats], circuits: Bools) -> Floats:
         of_all = {"metric": self.metric, "ablation": self.ablation}
-        recording = 0 if "_pairs" in vars(self) else RECORDING
-        loop = Steps(recording + len(circuits))
+        recording, running = 0.0 if "_pairs" in vars(self) else RECORDING, self.weight(circuits)
+        loop = Steps(recording + running)
         loop.enter(recording, "recording")
         pairs = self._pairs
         loop.leave(recording)
-        loop.enter(len(circuits), "running")
+        loop.enter(running, "running")
         values = run(self.model, self.prompts, circuits, **of_all, pairs=pairs)
-        loop.leave(len(circuits))
+        loop.leave(running)
         return values
 
 

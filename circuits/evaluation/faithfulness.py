@@ -6,7 +6,7 @@ the empty circuit. CPR and CMD are areas of the curve of f over budgets (MIB ben
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
@@ -17,6 +17,7 @@ from circuits.ablations import Ablation, Corrupt
 from circuits.arrays import Bools, Floats, Numbers
 from circuits.components import Wiring
 from circuits.data.prompts import PromptSet
+from circuits.evaluation.circuit_work import Sizes, parts_of_stack, with_edges, work_of
 from circuits.intervals import Estimate, Interval, ratio_t_interval
 from circuits.masks import distinct, pruned
 from circuits.metrics import Metric
@@ -146,9 +147,9 @@ def circuit_values(
     position, d_model] tensor, and with `resumes` of up to four more.
     """
     from circuits.effects.circuit_runs import metrics_with_edges
-    from circuits.effects.shared_starts import run_from_first_difference
+    from circuits.effects.shared_starts import RunFrom, run_from_first_difference
     from circuits.effects.shifts import Space
-    from circuits.model.steps import Steps
+    from circuits.model.steps import Steps, is_watched
 
     model.require("edges", "faithfulness")
     _check(model, prompts, metric)
@@ -157,24 +158,44 @@ def circuit_values(
     different, number_of = distinct(_to_run(wiring, circuits, ablation, resumes=resumes))
     order = np.argsort(different.sum(axis=1), kind="stable")
     incomplete = order[~different[order].all(axis=1)]
-    stages = _edge_stages(wiring)
+    stages, weigh = _edge_stages(wiring), _Weigh.of(model, different, ablation)
     values = np.zeros((len(different), len(prompts)))
+
+    def each(run: RunFrom[list[Tensor]]) -> None:
+        if resumes:
+            run_from_first_difference(different[incomplete], [start.first_edge for start in stages], run)
+        else:
+            run(np.arange(len(incomplete)), 0, None, False)
 
     def measure(group: Sequence[Pair]) -> None:
         for pair in group:
             values[:, _indices(pair)] = pair.metric_of(forward, pair.clean).cpu().numpy()
         per_writer = sum(_n_written(model, pair) for pair in group) // len(wiring.writers)
-        space, told = Space(), Steps(len(incomplete))
 
-        def run(rows: Numbers, stage: int, known: list[Tensor] | None, is_recorded: bool) -> list[Tensor] | None:
-            start = stages[stage]
-            recorded: list[Tensor] = []
+        def stacks(rows: Numbers, start: _Stage) -> Iterator[tuple[Numbers, float]]:
+            """The circuits that are run side by side, and what they weigh."""
             # What is held of a circuit: the writers that run, or what the readers of a layer see, if that is more.
             n_held = max(len(wiring.writers) - start.n_known, wiring.readers_per_layer)
             size = max(1, forward.numbers_at_once // (per_writer * n_held))
             for first in range(0, len(rows), size):
                 chosen = incomplete[rows[first : first + size]]
-                told.enter(len(chosen), chosen[0])
+                yield chosen, weigh(chosen, start)
+
+        total = 0.0
+
+        def add(rows: Numbers, stage: int, known: list[Tensor] | None, is_recorded: bool) -> None:
+            nonlocal total
+            total += sum(weight for _, weight in stacks(rows, stages[stage]))
+
+        if is_watched():
+            each(add)
+        space, told = Space(), Steps(total)
+
+        def run(rows: Numbers, stage: int, known: list[Tensor] | None, is_recorded: bool) -> list[Tensor] | None:
+            start = stages[stage]
+            recorded: list[Tensor] = []
+            for chosen, weight in stacks(rows, start):
+                told.enter(weight, chosen[0])
                 metrics = metrics_with_edges(
                     model,
                     group,
@@ -187,13 +208,10 @@ def circuit_values(
                 )
                 for pair, of_pair in zip(group, metrics, strict=True):
                     values[np.ix_(chosen, _indices(pair))] = of_pair.cpu().numpy()
-                told.leave(len(chosen))
+                told.leave(weight)
             return recorded if is_recorded else None
 
-        if resumes:
-            run_from_first_difference(different[incomplete], [start.first_edge for start in stages], run)
-        else:
-            run(np.arange(len(incomplete)), 0, None, False)
+        each(run)
 
     groups = None if pairs is None else _groups(model, pairs)
     on_every_pair(model, prompts, metric, ablation, measure, groups, at_once=_at_once(model, prompts))
@@ -250,6 +268,46 @@ class _Stage(NamedTuple):
     heads_are_whole: bool
     n_known: int
     first_edge: int
+
+
+@dataclass(frozen=True)
+class _Weigh:
+    """How much running some circuits takes, of those that are run on the same prompts.
+
+    has_edges  [circuit, reader] whether a reader is run for a circuit
+    """
+
+    wiring: Wiring
+    sizes: Sizes
+    has_edges: Bools
+
+    @classmethod
+    def of(cls, model: Model, circuits: Bools, ablation: Ablation) -> _Weigh:
+        """Of circuits [circuit, edge]. Where the ablated values are no run, readers without an edge are run as well."""
+        has_edges = with_edges(model.wiring, circuits)
+        return cls(model.wiring, sizes_of(model), has_edges if ablation.is_run else np.ones_like(has_edges))
+
+    def __call__(self, chosen: Numbers, start: _Stage) -> float:
+        """Those that are run side by side, from a stage on, in multiply-adds for one token."""
+        has_edges = self.has_edges[chosen]
+        n_known = start.layer * self.wiring.readers_per_layer
+        if start.heads_are_whole:
+            n_known += self.wiring.readers_per_layer - 1
+        has_edges[:, :n_known] = False
+        return len(chosen) * work_of(self.sizes, parts_of_stack(self.wiring, has_edges))
+
+
+def work_of_each(model: Model, circuits: Bools, ablation: Ablation) -> float:
+    """Multiply-adds for one token that circuits [circuit, edge] take together, each run by itself."""
+    weigh, whole = _Weigh.of(model, circuits, ablation), _edge_stages(model.wiring)[0]
+    return sum(weigh(np.array([number]), whole) for number in range(len(circuits)))
+
+
+def sizes_of(model: Model) -> Sizes:
+    """What decides how much running a part of a model takes."""
+    forward = model.forward
+    layer = forward.layers[0]
+    return Sizes(forward.weight_u.shape[1], layer.d_head, 0 if layer.mlp is None else layer.mlp.n_weights)
 
 
 def _edge_stages(wiring: Wiring) -> list[_Stage]:

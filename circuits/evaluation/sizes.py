@@ -8,6 +8,7 @@ whether it stays so, and all that was tried is kept.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -36,6 +37,34 @@ class SizeSearch:
 
 
 _BEYOND = (1.25, 2, 4)  # shares of the size found, at which it is tried whether the circuit stays faithful
+
+
+def expected_sizes(largest: int, *, smallest: int = 1, below: int | None = None) -> list[int]:
+    """The sizes that a search for one of up to `largest` is expected to try, before anything is known: those of a
+    search that ends half-way in orders of magnitude.
+
+    below  of a search of which none is expected to do, as another ranking needs no more
+
+    >>> from circuits.evaluation.sizes import expected_sizes
+    >>> expected_sizes(400)
+    [1, 2, 4, 8, 16, 18, 19, 20, 24, 25, 32, 40, 80]
+    >>> expected_sizes(400, below=20)
+    [1, 2, 4, 8, 16, 19]
+    """
+    if below is not None:
+        return list(search_sizes(lambda size: 0.0, max(smallest, below - 1), bound=1.0, smallest=smallest).tried)
+    ends = half_way(largest, smallest=smallest)
+    return list(search_sizes(lambda size: float(size >= ends), largest, bound=1.0, smallest=smallest).tried)
+
+
+def half_way(largest: int, *, smallest: int = 1) -> int:
+    """The size between two that is as many times as large as the one as the other is as large as it.
+
+    >>> from circuits.evaluation.sizes import half_way
+    >>> half_way(400), half_way(400, smallest=4)
+    (20, 40)
+    """
+    return round(math.sqrt(smallest * largest))
 
 
 def search_sizes(

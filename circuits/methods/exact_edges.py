@@ -147,12 +147,12 @@ def edge_corruptions(forward: Forward, wiring: Wiring, pair: Pair, wanted: Bools
         patched = clean.expand(wiring.n_edges, -1).clone()
         changes = -writer_gaps(forward, gaps_between(pair.clean, pair.ablated))
         measure = _Edges(forward, wiring, pair, changes.transpose(0, 1), wanted, patched)
+        n_into = np.add.reduceat(wanted.astype(np.float64), wiring.edge_offsets[:-1])[:-1].reshape(forward.n_layers, -1)
         # Edges of a layer, each of which is run from there on.
-        n_run = [
-            (1 + layer * wiring.writers_per_layer) * (forward.n_layers - layer) for layer in range(forward.n_layers)
-        ]
-        for layer in steps(range(forward.n_layers), n_run):
-            for into in steps(measure.into_layer(layer), [wiring.readers_per_layer, 1][: 1 + wiring.has_mlps]):
+        n_run = n_into.sum(axis=1) * np.arange(forward.n_layers, 0, -1)
+        for layer in steps(range(forward.n_layers), list(n_run)):
+            heads, *mlp = np.split(n_into[layer], [wiring.readers_per_layer - wiring.has_mlps])[: 1 + wiring.has_mlps]
+            for into in steps(measure.into_layer(layer), [float(part.sum()) for part in (heads, *mlp)]):
                 into()
         measure.into_logits()
         return (clean - patched).float()

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 # A pass takes the time of about this many tokens more, whatever the size of the batch: measured on one CPU thread, 54
 # on the bundled model and 27 on SmolLM2-135M.
-_TOKENS_PER_PASS = 32
+TOKENS_PER_PASS = 32
 # Passes from where clean and corrupt begin to differ, for one over the whole prompt: the corrupt run, and at least a
 # forward and a backward pass, or patched ones.
 _LATER_PASSES = 3
@@ -47,7 +47,7 @@ def cost_of(group: Sequence[Extent], sizes: Mapping[Extent, int], at_once: int) 
 
 def _cost(n_sequences: int, length: int, start: int, at_once: int) -> int:
     n_batches = -(-n_sequences // at_once)
-    passes = (1 + _LATER_PASSES) * n_batches * _TOKENS_PER_PASS
+    passes = (1 + _LATER_PASSES) * n_batches * TOKENS_PER_PASS
     return n_sequences * (length + _LATER_PASSES * (length - start)) + passes
 
 

@@ -72,6 +72,16 @@ def watched_by(watch: Watch) -> Iterator[None]:
         _PLACE.reset(token)
 
 
+def is_watched() -> bool:
+    """Whether anybody is told of what this thread computes.
+
+    >>> from circuits.model.steps import is_watched
+    >>> is_watched()
+    False
+    """
+    return _PLACE.get() is not None
+
+
 @contextmanager
 def unwatched() -> Iterator[None]:
     """Nobody is told of what happens inside the `with`, and nothing of it is kept."""
@@ -84,7 +94,7 @@ def unwatched() -> Iterator[None]:
 
 @contextmanager
 def whole() -> Iterator[None]:
-    """What happens inside the `with` takes all of the time, but for moments: how far it is can be told."""
+    """What happens inside the `with` takes all of the time from now on, but for moments: how far it is can be told."""
     with _told_as(1.0):
         yield
 
@@ -104,6 +114,7 @@ def _told_as(width: float) -> Iterator[None]:
         yield
         return
     place.begin, place.width = 0.0, width
+    place.watch.reached(0.0)
     try:
         yield
     finally:

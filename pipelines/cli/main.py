@@ -18,6 +18,7 @@ from pipelines.cli import catalogue_commands, graph_commands, model_commands, st
 from pipelines.cli.closed_pipe import going_on
 from pipelines.cli.commands import GROUPS, Offer, offers, run
 from pipelines.cli.errors import BAD_INPUT, reports_errors
+from pipelines.cli.leaving import leaving_at_once
 from pipelines.cli.one_run import OneRunCommand
 from pipelines.cli.options import with_options
 from pipelines.cli.output import Output, print_json
@@ -119,4 +120,4 @@ for one_section in (graph_commands, catalogue_commands, model_commands, store_co
 
 
 if __name__ == "__main__":
-    main()
+    leaving_at_once(main)

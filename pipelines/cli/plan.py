@@ -96,7 +96,7 @@ def _probed(name: str, makers: list[tuple[Job, Store]], dtype: str, execution: E
     for job, store in makers:
         prompts = made[job.key]
         n_prompts = job.settings["n"] if _is_sampled(job, store) else len(prompts)
-        lengths[job.key] = Lengths(n_prompts, prompts.n_positions, len(prompts.roles))
+        lengths[job.key] = Lengths.of(prompts)._replace(n_prompts=n_prompts)
     if is_elsewhere:
         return _Probed(shape, None, lengths)
     with phase(f"running a few prompts on {name}, to see how fast it is"):

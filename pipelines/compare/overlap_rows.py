@@ -7,6 +7,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from circuits.intervals import holm
+from circuits.model.steps import steps
 from graphs import compare as compare_graphs
 from graphs.comparison.curve import FRACTIONS
 from graphs.comparison.nulls.registry import SAMPLES
@@ -28,9 +29,14 @@ def comparisons_of(runs: Sequence[Run], *, across_models: bool) -> dict[tuple[in
 
     Where the circuits of several runs are given, the nulls that have to be drawn are left out.
     """
-    redrawn = _redrawn(runs)
-    found = {}
-    for a, b in combinations(range(len(runs)), 2):
+    redrawn, found, pairs = dict[int, Redrawn | None](), {}, list(combinations(range(len(runs)), 2))
+    amounts, half_size = _amounts(runs)
+    # To draw a run's circuit again takes about as long as to compare two.
+    for todo in steps([*range(len(runs)), *pairs]):
+        if isinstance(todo, int):
+            redrawn[todo] = _redrawn(runs[todo], amounts, half_size)
+            continue
+        a, b = todo
         others = [run for number, run in enumerate(runs) if number not in (a, b)]
         found[a, b] = _compared(runs[a], runs[b], others, (redrawn[a], redrawn[b]), across_models=across_models)
     return found
@@ -119,16 +125,20 @@ def _row(labels: Sequence[str], pair: tuple[int, int], comparison: Comparison) -
     return {"a": labels[a], "b": labels[b], **comparison.reuse.summary(), "scored_by": scored}
 
 
-def _redrawn(runs: Sequence[Run]) -> list[Redrawn | None]:
-    """The circuits of each run on other draws of its prompts, in halves of one size; None where layers are compared."""
+def _amounts(runs: Sequence[Run]) -> tuple[Amounts, int] | tuple[None, None]:
+    """How often the prompts of runs are drawn again, in halves of one size; None where layers are compared."""
     if len({run.circuit.wiring.joins_heads for run in runs}) > 1:
-        return [None] * len(runs)
-    amounts = _OF_TWO if len(runs) == 2 else _OF_MANY
+        return None, None
     half_size = min(n_prompts_of(run.circuit, run.scores, run.node_scores) for run in runs) // 2
-    return [
-        redraw(run.circuit, run.scores, run.node_scores, amounts=amounts, half_size=half_size, fractions=FRACTIONS)
-        for run in runs
-    ]
+    return _OF_TWO if len(runs) == 2 else _OF_MANY, half_size
+
+
+def _redrawn(run: Run, amounts: Amounts | None, half_size: int | None) -> Redrawn | None:
+    """The circuits of a run on other draws of its prompts."""
+    if amounts is None:
+        return None
+    of_run = (run.circuit, run.scores, run.node_scores)
+    return redraw(*of_run, amounts=amounts, half_size=half_size, fractions=FRACTIONS)
 
 
 def _compared(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from circuits.evaluation.matched_circuits import likeness, matched_circuits
 from circuits.evaluation.transfer import DRAWN, MOST_LIKE, Candidates, Member, members_on
 from circuits.masks import random_circuits, random_component_sets
 from circuits.metrics import ACCURACY, METRICS
-from circuits.model.steps import whole
+from circuits.model.steps import steps, whole
 from pipelines.discover.rules import made_rule
 from pipelines.engine.result_file import Result
 from pipelines.engine.stage import Inputs, LoadModel, Stage
@@ -83,11 +84,17 @@ def run_on_task(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -
         [_unpacked(entry, "matched")[: 0 if entry.meta["likeness"] > MOST_LIKE else None] for entry in drawn],
     )
     members = members_on(runner.model.wiring, settings["target"], candidates, seed=settings["seed"])
+    masks = np.stack(list(members.values()))
+    # How often circuits answer right is asked of those that are not drawn, where the model gives tokens.
+    judged = np.array([member.sort not in DRAWN for member in members]) & (runner.model.n_outputs > 1)
+    arrays: dict[str, Floats | Bools] = {}
+    runs = (("values", runner, masks), ("correct", replace(runner, metric=ACCURACY), masks[judged]))
     with whole():
-        arrays: dict[str, Floats | Bools] = {"values": runner.values(np.stack(list(members.values())))}
-    if runner.model.n_outputs > 1:
-        judged = np.stack([mask for member, mask in members.items() if member.sort not in DRAWN])
-        arrays["correct"] = CircuitRunner(runner.model, prompts, ACCURACY, ablation).values(judged) > 0
+        for name, asked, circuits in steps(runs, [asked.weight(circuits) for _, asked, circuits in runs]):
+            if len(circuits):
+                arrays[name] = asked.values(circuits)
+    if judged.any():
+        arrays["correct"] = arrays["correct"] > 0
     # The input is no component of a circuit.
     first = 0 if runner.level == "edges" else 1
     sizes = [int(mask[first:].sum()) for mask in members.values()]

@@ -1,44 +1,25 @@
-"""What running circuits takes, counted from what is run of each: ports and MLPs that an edge leads into.
+"""What running circuits will take, by what is known of them before (`circuits.evaluation.circuit_work`).
 
-In forward passes of the tokens that are run, those from the first on in which clean and corrupt differ. Every port that
-is run reads a stream of its own, so that a circuit of nearly all edges takes more than a pass of the model. Circuits
-are run in stacks, and a port is run for all of a stack where an edge of any of them leads into it: twenty random
-circuits of few edges take as long as twenty of many.
+In forward passes of the tokens that are run, those from the first on in which clean and corrupt differ. As circuits are
+run in stacks, twenty random circuits of few edges take as long as twenty of many.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from circuits.components import Edge
+from circuits.evaluation.circuit_work import Parts, Sizes, work_of
+from circuits.model.lengths import TOKENS_PER_PASS
 from pipelines.costs.shape import Shape
 
-# What it takes to sum up, norm and turn around one number of a stream that a reader sees apart, in multiply-adds of
-# products with weights, on a model of this width. Moving numbers takes as long on any; wider products are faster per
-# multiply-add, up to a width: as measured on models of 0.8 M, 20 M and 135 M weights.
-_OF_NUMBER, _AT_WIDTH, _FASTEST_WIDTH = 120, 128, 512
-# Likewise to copy a weight of a port that is run, where not all of them are.
+# What it takes to copy a weight of a port that is run, where not all of them are, in multiply-adds of products.
 _OF_COPIED = 60
 # Of a circuit that differs from another in some layer, how much is run, from there on; and of a gradient, in runs.
 _RESUMED, _OF_GRADIENT = 0.5, 3
 # Of a circuit, where nothing is known of the model.
 _UNKNOWN = 1.0
-
-
-class Parts(NamedTuple):
-    """What is run of a circuit: how many ports, heads and MLPs an edge leads into, and how many writers one leaves."""
-
-    n_ports: float
-    n_heads: float
-    n_mlps: float
-    n_writers: float
-
-    @property
-    def half(self) -> Parts:
-        """Of a circuit with half of its components knocked out."""
-        return Parts(*(of / 2 for of in self))
 
 
 class Batch(NamedTuple):
@@ -103,21 +84,14 @@ def parts_drawn(shape: Shape, share: float) -> Parts:
 
 
 def passes_of_one(shape: Shape, parts: Parts, batch: Batch | None = None, *, n_stacked: int = 1) -> float:
-    """Forward passes of the tokens that are run that a circuit takes: products of its ports, heads and MLPs; sums of
-    what the writers before each reader add; and what is done with every number that a reader sees apart.
+    """Forward passes of the tokens that are run that a circuit takes.
 
     batch      what it is run on with others, so many with it; by default, what it takes on very many tokens
     """
-    n_readers, of_port = parts.n_ports + parts.n_mlps + 1, shape.d_model * shape.d_head
-    products = (parts.n_ports + parts.n_heads) * of_port + parts.n_mlps * shape.in_mlp
-    # Half of the writers, on average, come before a reader.
-    sums = n_readers * parts.n_writers / 2 * shape.d_model
-    numbers = n_readers * shape.d_model * _OF_NUMBER * math.sqrt(min(shape.d_model, _FASTEST_WIDTH) / _AT_WIDTH)
-    copied = 0.0
+    sizes, copied = Sizes(shape.d_model, shape.d_head, shape.in_mlp), 0.0
     if batch is not None and parts.n_ports < _n_ports(shape):
-        copied = (parts.n_ports + parts.n_heads) * of_port * _OF_COPIED / (batch.n_tokens * n_stacked)
-    work = products + sums + numbers + copied
-    return work / (shape.n_layers * shape.per_layer)
+        copied = (parts.n_ports + parts.n_heads) * sizes.of_port * _OF_COPIED / (batch.n_tokens * n_stacked)
+    return (work_of(sizes, parts) + copied) / (shape.n_layers * shape.per_layer)
 
 
 def passes(shape: Shape | None, circuits: Sequence[Circuits], batch: Batch | None = None) -> float:
@@ -134,14 +108,21 @@ def passes(shape: Shape | None, circuits: Sequence[Circuits], batch: Batch | Non
 
 def _passes_alone(shape: Shape, alike: Circuits, batch: Batch | None) -> float:
     """Of circuits that are run one by one: for gradients, as the model is, or from where they differ from another."""
-    if alike.are_whole:
-        return alike.n_runs * (_RESUMED if alike.resumed else 1) * _UNKNOWN
-    parts = _parts(shape, alike)
+    of_one, of_batches = _UNKNOWN, alike.n_runs * _of_batch(batch)
+    if not alike.are_whole:
+        parts = _parts(shape, alike)
+        # What all writers before add is held, whether they have edges or not.
+        of_one = passes_of_one(shape, parts._replace(n_writers=shape.n_writers) if alike.resumed else parts, batch)
     if not alike.resumed:
-        return alike.n_runs * passes_of_one(shape, parts, batch)
-    # What all writers before add is held, whether they have edges or not.
-    known = parts._replace(n_writers=shape.n_writers)
-    return alike.n_runs * _RESUMED * passes_of_one(shape, known, batch)
+        return alike.n_runs * of_one + of_batches
+    # Those that differ from another at the same place, before heads or the MLP of a layer, are run side by side.
+    n_places = min(1.0, 2 * shape.n_layers / max(1.0, alike.n))
+    return _RESUMED * (alike.n_runs * of_one + n_places * of_batches)
+
+
+def _of_batch(batch: Batch | None) -> float:
+    """What a run takes however few tokens it has, in passes of these."""
+    return 0.0 if batch is None else TOKENS_PER_PASS / max(1, batch.n_tokens)
 
 
 def _stacks(shape: Shape, circuits: Sequence[Circuits], batch: Batch | None) -> Iterator[list[Circuits]]:
@@ -169,13 +150,13 @@ def _passes_of_stack(shape: Shape, stack: Sequence[Circuits], batch: Batch | Non
     if batch is None:
         return sum(n * passes_of_one(shape, parts) for n, parts in each)
     n_stacked, without = sum(n for n, _ in each), 1.0
+    found = min(1.0, n_stacked) * _of_batch(batch)
     for alike in stack:
         if alike.parts is None:
             without *= (1 - min(1.0, alike.share)) ** alike.n
     of_drawn = parts_drawn(shape, 1 - without)
     n_ports = max(of_drawn.n_ports, *(parts.n_ports for _, parts in each))
     n_heads = max(of_drawn.n_heads, *(parts.n_heads for _, parts in each))
-    found = 0.0
     for n, parts in each:
         n_writers = max(parts.n_writers, 1 + n_heads + parts.n_mlps)
         together = Parts(n_ports, n_heads, parts.n_mlps, n_writers)

@@ -172,6 +172,11 @@ def _of_a_layer(asked: Asked, batch: int) -> float:
     return outputs_of_writers(shape, n_prompts * asked.n_tokens) + of_readers
 
 
+def n_stacks(kinds: Collection[str]) -> int:
+    """In how many stacks the parts of a layer, of some kinds, are patched."""
+    return len({(KINDS[name].is_state, KINDS[name].is_per_token) for name in kinds})
+
+
 def n_alike(shape: Shape, kinds: Collection[str]) -> int:
     """Parts of a layer, of some kinds, that are patched in one stack: streams, what changes a position alone, and keys
     and values each have their own."""

@@ -13,7 +13,9 @@ from circuits.methods.path_stages import stages_from
 from circuits.scores import ALL_POSITIONS
 from pipelines.costs.asked import Asked
 from pipelines.costs.held_by_codes import TRIALS_OF_A_JOB
+from pipelines.costs.held_by_methods import n_stacks
 from pipelines.costs.paths_run import as_paths, is_patched_everywhere
+from pipelines.costs.shape import Shape
 from pipelines.costs.work import Work, contraction, eap, patched_once, plain_pass
 
 # How often the other inputs are tried of a stage that asks for some: not known before.
@@ -21,6 +23,10 @@ _TRIED = 0.5
 # What a step of mask learning takes beside its products, in norms and sums of what each port reads, as a share of them:
 # 0 on a model of 0.8 M weights, 1.3 on one of 20 M.
 _BESIDE_PRODUCTS = 0.5
+# Runs of a batch: those that are recorded, and what a forward and a backward pass count as.
+_RECORDING, _OF_GRADIENT = 2, 2
+# Roles or positions of a prompt at which parts are patched one after the other, where it is not known how many.
+_PLACES = 4
 # Points of the estimate that mask learning starts from by default, and products of an epoch of an autoencoder's.
 _POINTS_OF_START, _PRODUCTS_OF_EPOCH = 5, 5
 
@@ -35,6 +41,18 @@ def patched(asked: Asked, settings: Mapping[str, Any]) -> Work:
         of_patches = n_places * patched_once(shape, (n_tokens + 1) / 2, settings["kinds"], n_patched=1)
     n_samples = int(settings.get("samples", 1))
     return Work(asked.n_prompts * n_samples * (_recorded(asked) + of_patches), 0)
+
+
+def passes_of_batch(shape: Shape, method: str, settings: Mapping[str, Any]) -> float:
+    """How many runs of the whole model a method makes of a batch, with whatever it stacks in them: each of them takes
+    as long as one of some tokens more (`circuits.model.lengths`). Recording is two, and a gradient as long as two.
+
+    Patched parts of a layer come in stacks, one for each sort (`n_stacks`), which are run from there on.
+    """
+    if "kinds" not in settings or method == "atp-star":
+        return _RECORDING + _OF_GRADIENT
+    n_places = 1 if settings.get("at") in ("all", None) else _PLACES
+    return _RECORDING + n_places * n_stacks(settings["kinds"]) * (shape.n_layers + 1) / 2
 
 
 def direct_effects(asked: Asked, settings: Mapping[str, Any]) -> Work:

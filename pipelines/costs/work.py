@@ -34,18 +34,31 @@ class Work(NamedTuple):
     def whole(self) -> float:
         return self.sweeps + self.gradients
 
+    def times(self, n: float) -> Work:
+        """So many times as much."""
+        return Work(n * self.sweeps, n * self.gradients)
 
-def plain_pass(shape: Shape, n_tokens: int) -> float:
+    def plus(self, other: Work) -> Work:
+        """Both together."""
+        return Work(self.sweeps + other.sweeps, self.gradients + other.gradients)
+
+
+def prefix_pass(shape: Shape, n_tokens: float) -> float:
+    """One forward pass of tokens none of which is read."""
+    return n_tokens * shape.n_layers * shape.per_layer
+
+
+def plain_pass(shape: Shape, n_tokens: float) -> float:
     """One forward pass of one prompt, its last token read."""
-    return n_tokens * shape.n_layers * shape.per_layer + shape.unembedding
+    return prefix_pass(shape, n_tokens) + shape.unembedding
 
 
-def contraction(shape: Shape, n_tokens: int) -> float:
+def contraction(shape: Shape, n_tokens: float) -> float:
     """Products of what writers give with what readers' gradients are, for all edges."""
     return shape.wiring.n_edges * n_tokens * shape.d_model
 
 
-def activation_patching(shape: Shape, n_tokens: int, *, only_heads: bool = False) -> Work:
+def activation_patching(shape: Shape, n_tokens: float, *, only_heads: bool = False) -> Work:
     """Every head, attention output, MLP and residual position patched once: the run goes on right after it."""
     kinds = ("head",) if only_heads else ("head", "attention", "mlp", "residual")
     return Work(_recorded(shape, n_tokens) + patched_once(shape, n_tokens, kinds), 0)
@@ -78,38 +91,38 @@ def patched_once(shape: Shape, n_run: float, kinds: Collection[str], *, n_patche
     return total
 
 
-def eap(shape: Shape, n_tokens: int, *, n_points: int = 1) -> Work:
+def eap(shape: Shape, n_tokens: float, *, n_points: int = 1) -> Work:
     """Edge attribution: both runs, and gradients at some points between them; all edges in one product."""
     back_to_stream = n_tokens * shape.n_layers * shape.in_attention
     gradients = n_points * _with_gradients(shape, n_tokens) + back_to_stream + contraction(shape, n_tokens)
     return Work(_recorded(shape, n_tokens), gradients)
 
 
-def clean_corrupt(shape: Shape, n_tokens: int) -> Work:
+def clean_corrupt(shape: Shape, n_tokens: float) -> Work:
     """Edge attribution at the clean and at the corrupt end."""
     work = eap(shape, n_tokens)
     return Work(work.sweeps, 2 * work.gradients)
 
 
-def eap_ig_activations(shape: Shape, n_tokens: int) -> Work:
+def eap_ig_activations(shape: Shape, n_tokens: float) -> Work:
     """Gradients with each layer's heads, each MLP and the input between their two values, from that layer on."""
     whole = _with_gradients(shape, n_tokens)
     shares = [1.0] + [(shape.n_layers - number) / shape.n_layers for number in range(shape.n_layers)] * 2
     return Work(_recorded(shape, n_tokens), _STEPS * sum(shares) * whole + contraction(shape, n_tokens))
 
 
-def atp_star(shape: Shape, n_tokens: int) -> Work:
+def atp_star(shape: Shape, n_tokens: float) -> Work:
     """Gradients once for each layer whose direct effects are dropped."""
     return Work(_recorded(shape, n_tokens), shape.n_layers * _with_gradients(shape, n_tokens))
 
 
-def choose(shape: Shape, n_tokens: int) -> Work:
+def choose(shape: Shape, n_tokens: float) -> Work:
     """The circuits that are run to choose one."""
     return Work(N_CIRCUITS * PASSES_PER_RUN * plain_pass(shape, n_tokens), 0)
 
 
 # The methods of the study that is costed: those with a formula here, which tests compare with the count of real runs.
-METHODS_COSTED: Mapping[str, Callable[[Shape, int], Work]] = {
+METHODS_COSTED: Mapping[str, Callable[[Shape, float], Work]] = {
     "eap": eap,
     "eap-ig": lambda shape, n_tokens: eap(shape, n_tokens, n_points=_STEPS),
     "clean-corrupt": clean_corrupt,
@@ -119,7 +132,7 @@ METHODS_COSTED: Mapping[str, Callable[[Shape, int], Work]] = {
 }
 
 
-def _recorded(shape: Shape, n_tokens: int) -> float:
+def _recorded(shape: Shape, n_tokens: float) -> float:
     """The clean and the corrupt run."""
     return 2 * plain_pass(shape, n_tokens)
 
@@ -134,7 +147,7 @@ def _last_layer(shape: Shape, n_tokens: float) -> float:
     return n_tokens * keys_and_values + (shape.per_layer - keys_and_values)
 
 
-def _with_gradients(shape: Shape, n_tokens: int) -> float:
+def _with_gradients(shape: Shape, n_tokens: float) -> float:
     """A forward and a backward pass."""
     layers = (shape.n_layers - 1) * n_tokens * shape.per_layer + _last_layer(shape, n_tokens)
     return 2 * (layers + shape.unembedding)

@@ -19,23 +19,22 @@ from circuits.arrays import Bools, Floats
 from circuits.evaluation.criteria import CircuitRunner
 from circuits.evaluation.faithfulness import Baseline, faithfulness
 from circuits.evaluation.monotone import Fall, falls
-from circuits.evaluation.sizes import RUNS_PER_SEARCH, SizeSearch, search_sizes
+from circuits.evaluation.sizes import SizeSearch, search_sizes
 from circuits.metrics import METRICS
 from circuits.model.steps import whole
 from circuits.scores import ComponentScores, EdgeScores
-from graphs.selection import SELECTIONS, Selected, Selection
-from pipelines.discover.rules import has_setting, has_size, made_rule
+from graphs.selection import Selected, Selection
+from pipelines.costs.circuit_runs import Batch, passes
+from pipelines.costs.shape_of import shape_of
+from pipelines.discover.expected import expected_to_choose, may_search_on, rankings
+from pipelines.discover.rules import has_size, made_rule
 from pipelines.discover.told_runs import ToldRuns
 from pipelines.engine.result_file import Result
 from pipelines.engine.stage import Inputs, LoadModel, Stage
+from pipelines.runs.circuit_runs import lengths_among
 from pipelines.runs.codec import baseline_from, prompts_from, scores_from
 from pipelines.runs.stage_inputs import ablation_of
 
-RANKINGS = ("signed", "absolute")
-# About how many circuits are run in a search for one size in one ranking, and how long one of them takes beside a pass
-# of the model. Circuits of whole components have more edges.
-_PER_SEARCH = {"edges": RUNS_PER_SEARCH, "components": RUNS_PER_SEARCH + 2}
-_PASSES_OF_ONE = {"edges": 0.25, "components": 0.5}
 Make = Callable[[int], Selection]
 
 
@@ -90,10 +89,10 @@ class Choice(NamedTuple):
 class Judge:
     """Runs circuits on the choosing prompts, each of them once."""
 
-    def __init__(self, runner: CircuitRunner, baseline: Baseline, *, n_expected: int) -> None:
-        """n_expected  about how many circuits will be run, of which is told how many have"""
+    def __init__(self, runner: CircuitRunner, baseline: Baseline, *, expected: float) -> None:
+        """expected  about how many forward passes will be run, of which is told how many have"""
         self._runner, self.baseline = runner, baseline
-        self._told = ToldRuns(runner.values, n_expected=n_expected, may_be_more=True)
+        self._told = ToldRuns(runner.values, weigh=runner.weight, expected=expected, may_be_more=True)
         self._known: dict[bytes, Floats] = {}
 
     @property
@@ -124,9 +123,9 @@ def choose(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Res
     nodes = node_scores(settings, inputs, edges)
     metric, ablation = METRICS[settings["metric"]], ablation_of(settings, inputs, model)
     runner, baseline = CircuitRunner(model(), prompts, metric, ablation), baseline_from(inputs["baseline"][0])
-    judge = Judge(runner, baseline, n_expected=round(circuits_tried(settings).expected))
+    judge = Judge(runner, baseline, expected=_passes_expected(settings, runner))
     others = [scores_from(inputs[name], prompts) for name in sorted(inputs) if name.startswith("others_")]
-    grounds = {name: _Ground(settings, name == "absolute", edges, nodes, others, judge) for name in _rankings(settings)}
+    grounds = {name: _Ground(settings, name == "absolute", edges, nodes, others, judge) for name in rankings(settings)}
     with whole():
         choices, best, larger = _best(grounds, 1 - settings["tolerance"])
     return Result(
@@ -143,6 +142,13 @@ def choose(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Res
     )
 
 
+def _passes_expected(settings: Mapping[str, Any], runner: CircuitRunner) -> float:
+    """About how many forward passes of the prompts the circuits take, each of them run by itself."""
+    shape, lengths = shape_of(runner.model), lengths_among(runner.prompts)
+    batch = Batch(round(lengths.mean_run * len(runner.prompts)), runner.model.forward.numbers_at_once)
+    return sum(passes(shape, [alone], batch) for alone in expected_to_choose(settings, shape))
+
+
 def _best(grounds: Mapping[str, _Ground], bound: float) -> tuple[list[Choice], Choice, Search | None]:
     """The choice of every ranking, the best of them, and the larger sizes that were tried where it is too small."""
     choices: list[Choice] = []
@@ -152,52 +158,6 @@ def _best(grounds: Mapping[str, _Ground], bound: float) -> tuple[list[Choice], C
         choices.append(_choice(ground, ranking, fewer_than=min(faithful, default=None)))
     best = min(choices, key=lambda choice: _order(choice, bound))
     return choices, best, _larger_sizes(grounds[best.ranking], best)
-
-
-def _rankings(settings: Mapping[str, Any]) -> Sequence[str]:
-    """The rankings that are tried: one that was asked for, else those that the rule tells apart."""
-    if not has_setting(settings["rule"], "absolute"):
-        return RANKINGS[-1:]
-    return RANKINGS if settings["ranking"] is None else (settings["ranking"],)
-
-
-class Tried(NamedTuple):
-    """About how many circuits are run to choose one.
-
-    given          of a size that was given, one for each ranking
-    searched       in all searches for a size
-    beyond         where those of the given size turn out to be too small
-    passes_of_one  what one of them costs beside a pass of the model
-    """
-
-    given: int
-    searched: int
-    beyond: int
-    passes_of_one: float
-
-    @property
-    def expected(self) -> float:
-        """Sizes that are given are too small about every second time."""
-        return self.given + self.searched + self.beyond / 2
-
-    @property
-    def passes(self) -> float:
-        """What all cost, in passes of the model."""
-        return self.expected * self.passes_of_one
-
-
-def circuits_tried(settings: Mapping[str, Any]) -> Tried:
-    """About how many circuits are run to choose one, by what decides the circuit."""
-    n_rankings, kind = len(_rankings(settings)), settings["kind"]
-    per_search, passes = _PER_SEARCH[kind], _PASSES_OF_ONE[kind]
-    sizes = ("edges",) if kind == "edges" else ("nodes", "edges")
-    n_searches = 0
-    if settings["threshold"] is None and has_size(settings["rule"]):
-        n_searches = sum(settings[size] is None for size in sizes)
-    if n_searches:
-        return Tried(0, per_search * n_searches * n_rankings, 0, passes)
-    goes_on = settings["edges"] is not None and may_search_on(settings)
-    return Tried(n_rankings, 0, per_search if goes_on else 0, passes)
 
 
 def kept_of(selected: Selected) -> dict[str, Any]:
@@ -310,11 +270,6 @@ def _choice(ground: _Ground, ranking: str, *, fewer_than: int | None) -> Choice:
             selection = replace(selection, n_edges=n_edges)
     selected = ground.select(selection)
     return Choice(ranking, selected, ground.judge.share(selected), tuple(searches))
-
-
-def may_search_on(settings: Mapping[str, Any]) -> bool:
-    """Whether a size that would do is searched where the edges asked for are too few."""
-    return settings["kind"] == "edges" and not SELECTIONS[settings["rule"]["name"]].takes_long
 
 
 def _larger_sizes(ground: _Ground, best: Choice) -> Search | None:

@@ -17,6 +17,7 @@ from circuits.evaluation.bounds import BOUNDS, NoMinimalCircuitError
 from circuits.evaluation.counted_runs import CountedRuns, KeptRuns, PausedError
 from circuits.evaluation.criteria import CircuitRunner
 from circuits.evaluation.minimal_search import MinimalSearch, Minimum, search_minimum
+from circuits.evaluation.sizes import PASSES_PER_RUN
 from circuits.metrics import METRICS
 from circuits.model.steps import whole
 from graphs.circuit_graph import MINIMAL
@@ -44,7 +45,12 @@ def search_round(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) 
     runner = CircuitRunner(model(), prompts, METRICS[settings["metric"]], ablation)
     n_left = expected_runs(settings, int(np.count_nonzero(inputs["choose"][0].arrays["mask"]))) - len(kept.digests)
     n_expected = min(RUNS_PER_ROUND, max(n_left, RUNS_PER_ROUND // 2))
-    told = ToldRuns(runner.values, n_expected=n_expected, may_be_more=False)
+    told = ToldRuns(
+        runner.values,
+        weigh=lambda circuits: PASSES_PER_RUN * len(circuits),
+        expected=PASSES_PER_RUN * n_expected,
+        may_be_more=False,
+    )
     runs = _runs(inputs, told.values, kept, n_now=RUNS_PER_ROUND)
     try:
         with whole():

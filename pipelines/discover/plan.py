@@ -24,7 +24,8 @@ from circuits.methods import METHODS
 from circuits.methods.base import GradientMethod
 from circuits.metrics import METRICS
 from graphs.selection import SELECTIONS
-from pipelines.discover.choose import CHOOSE, circuits_tried
+from pipelines.discover.choose import CHOOSE
+from pipelines.discover.expected import CHOSEN, OF_BUDGETS, circuits_tried, expected_to_choose
 from pipelines.discover.method_stages import stage_jobs
 from pipelines.discover.minimize_jobs import announcement, minimize_jobs, weights_of_search
 from pipelines.discover.rules import checked_rule, options_of, other_methods, rule_of_options
@@ -34,6 +35,7 @@ from pipelines.engine.execution import Execution
 from pipelines.engine.job import Job, keys_of
 from pipelines.engine.stage import Stage
 from pipelines.engine.store import Store
+from pipelines.runs.circuit_runs import Runner
 from pipelines.runs.first_jobs import FirstJobs, labels_of, subject_name
 from pipelines.runs.method_settings import checked_settings, make_method, with_fingerprints
 from pipelines.runs.run_plan import RunPlan
@@ -41,8 +43,8 @@ from pipelines.runs.solved_file import with_numbers_solved
 
 # Scores the edges between the components that a component method has chosen.
 EDGE_METHOD = "eap-ig"
-# In forward passes: recording the clean and the ablated run, running the chosen circuit, and the curve's.
-RECORD, _CIRCUIT, _CURVE = 2.0, 0.3, 6.0
+# In forward passes: recording the clean and the ablated run.
+RECORD = 2.0
 # Methods without gradients take anything from two passes to thousands: their jobs are paced apart.
 _MEASURE = 10.0
 
@@ -129,8 +131,28 @@ class DiscoverPlan(RunPlan):
             return run
         return f"{run}, and about {tried.beyond} more where {self.config.edges:,} edges are too few"
 
+    def passes_after(self, done: Job) -> Mapping[str, float]:
+        """Of what runs circuits, once the prompts are there that these are run on: their lengths decide, and how late
+        clean and corrupt differ."""
+        jobs, found = self.jobs, dict[str, float]()
+        if done.key not in (jobs.choosing.key, jobs.judging.key):
+            return found
+        runner = Runner.of(done, jobs.baseline.locations["model"], self.store)
+        if done.key == jobs.choosing.key:
+            found[jobs.baseline.key] = runner.weight(0, runner.n_prompts, ())
+            found[jobs.choose.key] = _weight_of_choice(runner, selection_of(self.config), runner.n_prompts)
+        if done.key == jobs.judging.key:
+            found[jobs.judged_baseline.key] = runner.weight(0, runner.n_prompts, ())
+            for of_slices, circuits in ((jobs.judge, CHOSEN), (jobs.curve, OF_BUDGETS)):
+                for job in of_slices:
+                    first, stop = job.settings["slice"]
+                    found[job.key] = runner.weight(first, stop, circuits)
+        return found
+
     def weights_after(self, done: Job) -> Mapping[str, float]:
         """The rounds of a search for the smallest circuit weigh as many runs as they have, or are expected to have."""
+        if passes := self.passes_after(done):
+            return passes
         if done.key not in {self.jobs.choose.key, *keys_of(self.jobs.minimize[:-1])} or not self.jobs.minimize:
             return {}
         rounds = [self.store.read(job.key) for job in self.jobs.minimize[:-1] if self.store.has(job.key)]
@@ -187,15 +209,20 @@ def all_jobs(config: DiscoverSettings) -> Jobs:
     of_scores |= {"baseline": (ground.baseline.key,)}
     measured_others = [_measured(ground, method) for method in others]
     of_others = {f"others_{number}": keys_of(jobs) for number, jobs in enumerate(measured_others)}
-    weight = (RECORD + circuits_tried(selection).passes) * ground.n_prompts
+    runner = Runner.of_files(ground.locations["model"])
+    weight = _weight_of_choice(runner, selection, ground.n_prompts)
     choose = Job(CHOOSE, ground.ran | selection, of_scores | of_others, ground.locations, ground.after, weight)
     of_choice = of_scores | {"choose": (choose.key,)}
     minimize = minimize_jobs(config, ground, selection, of_choice) if config.minimal else ()
     circuit = {"choose": keys_of(minimize[-1:] or (choose,))}
-    judge = judging.sliced(JUDGE, {}, circuit, RECORD + _CIRCUIT)
+    judge = judging.sliced(JUDGE, {}, circuit, runner.weight(0, 1, CHOSEN))
     of_curve = {"edges": keys_of(edges), "chosen_on": (ground.prompts.key,)}
     budgets = (Job(BUDGET_CIRCUITS, {}, of_curve),) if config.curve else ()
-    curve = judging.sliced(CURVE, {}, {"budgets": keys_of(budgets)}, RECORD + _CURVE) if config.curve else ()
+    curve = (
+        judging.sliced(CURVE, {}, {"budgets": keys_of(budgets)}, runner.weight(0, 1, OF_BUDGETS))
+        if config.curve
+        else ()
+    )
     graph = Job(
         GRAPH,
         labels_of(config) | {name: selection[name] for name in ("tolerance", "kind")},
@@ -221,6 +248,11 @@ def all_jobs(config: DiscoverSettings) -> Jobs:
         budgets,
         curve,
     )
+
+
+def _weight_of_choice(runner: Runner, selection: Mapping[str, Any], n_prompts: int) -> float:
+    """Forward passes of one prompt that it takes to choose a circuit."""
+    return runner.weight_of_each(0, n_prompts, expected_to_choose(selection, runner.shape))
 
 
 def _measured(ground: FirstJobs, method: Mapping[str, Any]) -> tuple[Job, ...]:

@@ -21,6 +21,7 @@ from circuits.evaluation.faithfulness import (
     faithfulness,
 )
 from circuits.metrics import METRICS
+from circuits.model.steps import whole
 from circuits.scores import EdgeScores, Provenance
 from graphs import CircuitGraph
 from graphs.export import exporter
@@ -86,7 +87,8 @@ def curve(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Resu
     """The metric of a slice of the judging prompts on the circuits of all budgets."""
     masks = inputs["budgets"][0].arrays["circuits"]
     metric, ablation = METRICS[settings["metric"]], ablation_of(settings, inputs, model)
-    values = circuit_values(model(), slice_of(settings, inputs), masks, metric=metric, ablation=ablation)
+    with whole():
+        values = circuit_values(model(), slice_of(settings, inputs), masks, metric=metric, ablation=ablation)
     return Result({}, {"values": values.reshape(2, len(BUDGETS), -1)})
 
 

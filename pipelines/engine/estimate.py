@@ -56,12 +56,21 @@ class Pace:
 
 
 class Running(NamedTuple):
-    """A job that runs now, how much of it is done, and the seconds that it has taken."""
+    """A job that runs now, how much of it is done, and the seconds that it has taken.
+
+    before_s  those of them that had passed when the first of it was still to be done
+    """
 
     kind: Kind
     weight: float
     share: float
     seconds: float
+    before_s: float
+
+    @property
+    def left_s(self) -> float:
+        """The seconds that it still takes."""
+        return (self.seconds - self.before_s) * (1 - self.share) / self.share
 
 
 class Estimate:
@@ -82,6 +91,7 @@ class Estimate:
         self._paces: dict[Kind, Pace] = defaultdict(Pace)
         self._running: dict[str, Running] = {}
         self._silent: dict[str, tuple[Job, float]] = {}
+        self._before_s: dict[str, float] = {}
         self._done_s = 0.0
         self._since_first: tuple[float, float] | None = None
 
@@ -101,10 +111,13 @@ class Estimate:
 
     def reached(self, job: Job, share: float, seconds: float) -> None:
         """How much of a job is done that runs now, and the seconds that it has taken."""
-        if share >= _SHARE_OF_JOB and seconds >= _SECONDS_OF_JOB:
+        if not share:
+            self._before_s[job.key] = seconds
+        before_s = self._before_s.get(job.key, 0.0)
+        if share >= _SHARE_OF_JOB and seconds - before_s >= _SECONDS_OF_JOB:
             self._silent.pop(job.key, None)
             planned = self._agenda.of(job)
-            self._running[job.key] = Running(planned.kind, planned.weight, share, seconds)
+            self._running[job.key] = Running(planned.kind, planned.weight, share, seconds, before_s)
 
     def done(self, job: Job, seconds: float | None) -> None:
         """What a job took that is done now."""
@@ -159,7 +172,7 @@ class Estimate:
         for kind, left in self._agenda.left.items():
             running = [job for job in self._running.values() if job.kind == kind]
             to_begin = left.weight - sum(job.weight for job in running)
-            rest_s = sum(job.seconds * (1 - job.share) / job.share for job in running)
+            rest_s = sum(job.left_s for job in running)
             begun_s = self._silent_s(kind, paces)
             seconds[kind] = rest_s + _seconds_per_weight(kind, paces) * max(0.0, to_begin) - begun_s
         return seconds
@@ -175,7 +188,7 @@ class Estimate:
         paces = dict(self._paces)
         for job in self._running.values():
             if job.kind not in self._paces:
-                paces.setdefault(job.kind, Pace()).add(job.seconds, job.weight * job.share)
+                paces.setdefault(job.kind, Pace()).add(job.seconds + job.left_s, job.weight)
         return paces
 
     def _side_by_side(self) -> float:

@@ -52,9 +52,13 @@ class Plan:
         """What long work comes next, said once a job is done; None where there is nothing to say."""
         return None
 
+    def passes_after(self, done: Job) -> Mapping[str, float]:
+        """Forward passes of a prompt of its own that a job takes, by its key: of jobs of which this one decides it."""
+        return {}
+
     def weights_after(self, done: Job) -> Mapping[str, float]:
         """Weights of jobs by their keys, as they are known once this one is done; also of jobs that are done."""
-        return {}
+        return self.passes_after(done)
 
     def begin(self, command: str) -> None:
         """Note in `folder` what is going to be computed, so that it can be listed, and continued by the command."""

@@ -52,8 +52,7 @@ def measure_knockouts(settings: Mapping[str, Any], inputs: Inputs, model: LoadMo
     """The metric on a slice of the prompts with each of the sets from the search knocked out."""
     runner = _runner(settings, inputs, model)
     circuit = runner.circuit(chosen_edges(inputs))
-    with whole():
-        values = knockout_values(runner.values, runner.parts, circuit, knockouts_from(inputs["search"][0]))
+    values = knockout_values(runner.all_values, runner.parts, circuit, knockouts_from(inputs["search"][0]))
     return Result({"level": runner.level}, values._asdict())
 
 
@@ -66,8 +65,7 @@ def measure_random_circuits(settings: Mapping[str, Any], inputs: Inputs, model: 
     else:
         drawn = random_component_sets(circuit, n=n, seed=seed)
     meta = {"level": runner.level, "size": int(circuit.sum()), "sizes": drawn.sum(axis=1).tolist()}
-    with whole():
-        return Result(meta, {"values": runner.values(drawn)})
+    return Result(meta, {"values": runner.all_values(drawn)})
 
 
 def measure_random_curve(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
@@ -75,8 +73,7 @@ def measure_random_curve(settings: Mapping[str, Any], inputs: Inputs, model: Loa
     runner = _runner(settings, inputs, model)
     sizes, options = settings["sizes"], {name: settings[name] for name in ("n", "seed")}
     drawn = np.stack([random_circuits_of(runner.model.wiring, size, **options) for size in sizes])
-    with whole():
-        values = runner.values(drawn.reshape(-1, drawn.shape[-1]))
+    values = runner.all_values(drawn.reshape(-1, drawn.shape[-1]))
     meta = {"sizes": sizes, "drawn": drawn.sum(axis=-1).tolist()}
     return Result(meta, {"values": values.reshape(*drawn.shape[:2], -1)})
 
@@ -123,8 +120,7 @@ def measure_hypotheses(settings: Mapping[str, Any], inputs: Inputs, model: LoadM
     runner = _runner(settings, inputs, model)
     circuit = runner.circuit(chosen_edges(inputs))
     options = {name: settings[name] for name in ("draws", "most", "seed")}
-    with whole():
-        runs = hypothesis_runs(runner.values, runner.model.wiring, circuit, **options)
+    runs = hypothesis_runs(runner.all_values, runner.model.wiring, circuit, **options)
     return Result({"level": runner.level, "n_parts": runs.n_parts}, {name: getattr(runs, name) for name in _ARRAYS})
 
 

@@ -150,11 +150,13 @@ def forecast_of(
     speeds: Mapping[str, Speed] | None = None,
     *,
     free_bytes: float | None = None,
+    weights: Mapping[str, float] | None = None,
 ) -> Forecast:
     """The forecast of a plan.
 
     lengths     of its prompts, by the key of the job that makes them
     shapes      of its models, by their location
+    weights     of jobs by their keys, where prompts decide them; by default those that the jobs have
     free_bytes  of the device; by default what it has free now. Not asked for where a cluster computes.
     """
     jobs, missing = _every(plan)
@@ -165,7 +167,7 @@ def forecast_of(
     free = _PLENTY if known is None else known
     largest = max((loaded(shape, dtype, device) for shape in shapes.values()), default=0.0)
     budget = _budget(device, free - largest)
-    rows = rows_of(jobs, missing, lengths, shapes, budget)
+    rows = rows_of(jobs, missing, lengths, shapes, budget, weights)
     smallest = rows_of(jobs, missing, lengths, shapes, Budget(device, _NOTHING_STACKED, _NOTHING_STACKED))
     least = [
         loaded(shapes[row.kind.model], dtype, device) + row.n_bytes

@@ -6,7 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from circuits.ablations import ABLATIONS
+from circuits.data.prompts import PromptSet
 from circuits.methods import METHODS
+from circuits.model.lengths import TOKENS_PER_PASS
+from circuits.model.room import PROMPTS_AT_ONCE
 from pipelines.costs.asked import Asked, Budget, Peak, Rule
 from pipelines.costs.forecast import (
     METHODS_FORECAST,
@@ -16,10 +20,11 @@ from pipelines.costs.forecast import (
     peak,
     without_number,
 )
-from pipelines.costs.passes import STAGES_WORK, WORK_FORECAST
+from pipelines.costs.passes import STAGES_WORK, WORK_FORECAST, passes_of_batch
 from pipelines.costs.shape import Shape
-from pipelines.costs.work import METHODS_COSTED, Work, plain_pass
+from pipelines.costs.work import METHODS_COSTED, Work, plain_pass, prefix_pass
 from pipelines.engine.job import Job
+from pipelines.runs.circuit_runs import lengths_among
 
 # Stages that make prompts, and those whose result says how many of another job's prompts they are.
 MAKE_PROMPTS = ("prompts", "solved-prompts")
@@ -34,12 +39,35 @@ _NO_BUDGET = Budget("cpu", 1, 1)
 class Lengths(NamedTuple):
     """The prompts of a command.
 
-    n_roles  roles that tokens may have
+    n_tokens  of the longest prompt, which decides about memory
+    n_roles   roles that tokens may have
+    n_mean    tokens of a prompt on average; None where all are as long
+    n_run     those of them that are run once clean and corrupt differ, with those that are filled up; None for all
     """
 
     n_prompts: int
     n_tokens: int
     n_roles: int = 1
+    n_mean: float | None = None
+    n_run: float | None = None
+
+    @classmethod
+    def of(cls, prompts: PromptSet) -> Lengths:
+        """Those of prompts that are there."""
+        among = lengths_among(prompts)
+        return cls(len(prompts), prompts.n_positions, len(prompts.roles), among.mean, among.mean_run)
+
+    @property
+    def mean(self) -> float:
+        """Tokens of a prompt."""
+        return self.n_tokens if self.n_mean is None else self.n_mean
+
+    def tokens_run(self, job: Job) -> float:
+        """Tokens of a prompt that a job runs twice and more: all where its ablation changes what comes before the first
+        difference of clean and corrupt as well."""
+        named = job.settings.get("ablation")
+        shares_prefix = named is None or ABLATIONS[named["name"]].shares_prefix
+        return self.mean if self.n_run is None or not shares_prefix else self.n_run
 
 
 class Kind(NamedTuple):
@@ -77,12 +105,15 @@ def rows_of(
     lengths: Mapping[str, Lengths],
     shapes: Mapping[str, Shape],
     budget: Budget,
+    weights: Mapping[str, float] | None = None,
 ) -> list[Row]:
     """One row for each kind of job that runs a model, in the order in which they come.
 
     lengths  by the key of the job that makes the prompts
     shapes   by the model's location
+    weights  of jobs by their keys, where prompts decide them; by default those that the jobs have
     """
+    weights = weights or {}
     missing = dict(zip([job.key for job in jobs], is_missing, strict=True))
     by_key, alike = {job.key: job for job in jobs}, defaultdict[Kind, list[Job]](list)
     for job in jobs:
@@ -98,13 +129,15 @@ def rows_of(
             its = lengths_of(job, by_key, lengths)
             if shape is None or its is None:
                 continue
-            like = (its, job.weight, str(_settings(job)))
+            weight = weights.get(job.key, job.weight)
+            like = (its, weight, str(_settings(job)))
             if like not in known:
                 asked = Asked(
                     shape, its.n_prompts, its.n_tokens, job.settings.get("dtype", "float32"), budget, its.n_roles
                 )
                 rule = rule_of(job)
-                known[like] = (None if rule is None else peak(rule, asked, _settings(job)), _work(job, asked))
+                of_memory = None if rule is None else peak(rule, asked, _settings(job))
+                known[like] = (of_memory, _work(job, asked, its, weight))
             of_peak, of_work = known[like]
             peaks += [] if of_peak is None else [of_peak]
             if missing[job.key]:
@@ -120,8 +153,8 @@ def rows_of(
 def weights_of(
     jobs: Sequence[Job], every: Sequence[Job], lengths: Mapping[str, Lengths], shapes: Mapping[str, Shape]
 ) -> dict[str, float]:
-    """How many forward passes of one prompt the jobs take, by key: of those whose weight is not known from their
-    settings alone, and where models or lengths of prompts differ, as in a study that varies them, of all that are not
+    """How many forward passes of one prompt the jobs take, by key: of those that measure by a method whose passes a
+    formula counts, and where models or lengths of prompts differ, as in a study that varies them, of all that are not
     apart. These are passes of the mean model and length, so that a pass of a large model weighs more than one of a
     small one. Without those of methods that are not forecast.
 
@@ -133,21 +166,21 @@ def weights_of(
         shape, its = shapes.get(job.locations["model"]), lengths_of(job, by_key, lengths)
         if shape is not None and its is not None:
             of_job[job.key] = shape, its
-    a_pass = {(shape, its.n_tokens): plain_pass(shape, its.n_tokens) for shape, its in of_job.values()}
+    a_pass = {(shape, its.mean): plain_pass(shape, its.mean) for shape, its in of_job.values()}
     weights, known = dict[str, float](), dict[tuple[Shape, Lengths, str], float]()
     for job in jobs:
         if job.key not in of_job:
             continue
         shape, its = of_job[job.key]
-        times = a_pass[shape, its.n_tokens] * len(a_pass) / sum(a_pass.values())
-        if not job.is_apart:
-            weights |= {job.key: times * job.weight} if len(a_pass) > 1 else {}
-        elif _costed_method(job) is not None:
+        times = a_pass[shape, its.mean] * len(a_pass) / sum(a_pass.values())
+        if _costed_method(job) is not None:
             like = (shape, its, str(job.settings["method"]))
             if like not in known:
                 asked = Asked(shape, its.n_prompts, its.n_tokens, "float32", _NO_BUDGET, its.n_roles)
-                known[like] = _work(job, asked).whole / a_pass[shape, its.n_tokens]
+                known[like] = _work(job, asked, its, job.weight).whole / a_pass[shape, its.mean]
             weights[job.key] = times * known[like]
+        elif not job.is_apart and len(a_pass) > 1:
+            weights[job.key] = times * job.weight
     return weights
 
 
@@ -199,13 +232,19 @@ def _costed_method(job: Job) -> Mapping[str, Any] | None:
     return method if method["name"] in WORK_FORECAST or method["name"] in METHODS_COSTED else None
 
 
-def _work(job: Job, asked: Asked) -> Work:
+def _work(job: Job, asked: Asked, its: Lengths, weight: float) -> Work:
+    """What a job takes: by a formula of its method or stage, on the tokens that are run, what comes before them being
+    run once; else by its weight."""
+    n_run = max(1, round(its.tokens_run(job)))
+    ran, before = asked._replace(n_tokens=n_run), Work(asked.n_prompts * prefix_pass(asked.shape, its.mean - n_run), 0)
     if (method := _costed_method(job)) is not None:
-        name = method["name"]
+        name, settings = method["name"], method["settings"]
+        n_batches = -(-asked.n_prompts // PROMPTS_AT_ONCE)
+        n_passes = n_batches * passes_of_batch(asked.shape, name, settings)
+        before = before.plus(Work(n_passes * prefix_pass(asked.shape, TOKENS_PER_PASS), 0))
         if name in WORK_FORECAST:
-            return WORK_FORECAST[name](asked, method["settings"])
-        of_one = METHODS_COSTED[name](asked.shape, asked.n_tokens)
-        return Work(*(asked.n_prompts * part for part in of_one))
+            return WORK_FORECAST[name](ran, settings).plus(before)
+        return METHODS_COSTED[name](asked.shape, n_run).times(asked.n_prompts).plus(before)
     if (rule := STAGES_WORK.get(without_number(job.stage.name))) is not None:
-        return rule(asked, _settings(job))
-    return Work(job.weight * plain_pass(asked.shape, asked.n_tokens), 0)
+        return rule(ran, _settings(job)).plus(before)
+    return Work(weight * plain_pass(asked.shape, its.mean), 0)

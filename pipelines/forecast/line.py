@@ -42,7 +42,13 @@ def forecast_before(plan: Plan, execution: Execution) -> Forecast | None:
     jobs, shapes = _with_models(plan), _shapes(plan)
     speed = _speed(execution)
     dtype = str(jobs[0].settings.get("dtype", "float32"))
-    return forecast_of(plan, execution, dtype, lengths, shapes, dict.fromkeys(shapes, speed))
+    return forecast_of(plan, execution, dtype, lengths, shapes, dict.fromkeys(shapes, speed), weights=_passes(plan))
+
+
+def _passes(plan: Plan) -> dict[str, float]:
+    """What is known of jobs from those that are done."""
+    done = [job for part in plan.work for job in part.jobs if part.store.has(job.key)]
+    return {key: weight for job in done for key, weight in plan.passes_after(job).items()}
 
 
 def weights_with_prompts(plan: Plan) -> Mapping[str, float]:
@@ -58,8 +64,12 @@ def _lengths(plan: Plan) -> dict[str, Lengths] | None:
     made = {key: lengths_in(store.read(key)) for key, (_, store) in makers.items() if store.has(key)}
     if not made or not any("model" in job.locations for part in plan.work for job in part.missing):
         return None
-    longest, most = max(of.n_tokens for of in made.values()), max(of.n_roles for of in made.values())
-    return {key: made.get(key) or Lengths(job.settings["n"], longest, most) for key, (job, _) in makers.items()}
+    most = max(of.n_roles for of in made.values())
+    longer = max(made.values(), key=lambda of: of.n_tokens)
+    return {
+        key: made.get(key) or longer._replace(n_prompts=job.settings["n"], n_roles=most)
+        for key, (job, _) in makers.items()
+    }
 
 
 def _with_models(plan: Plan) -> list[Job]:
@@ -74,9 +84,8 @@ def _shapes(plan: Plan) -> dict[str, Shape]:
 
 
 def lengths_in(result: Result) -> Lengths:
-    """How many prompts there are, and how long the longest is."""
-    prompts = prompts_from(Result(result.meta, {}))
-    return Lengths(len(prompts), prompts.n_positions, len(prompts.roles))
+    """How many prompts there are, and how long they are."""
+    return Lengths.of(prompts_from(Result(result.meta, {})))
 
 
 def require_possible(forecast: Forecast) -> None:

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from circuits.data.prompts import PromptSet
 from circuits.model import room
-from circuits.model.lengths import Extent, cheapest_groups
+from circuits.model.lengths import TOKENS_PER_PASS, Extent, cheapest_groups
 from circuits.model.room import PROMPTS_AT_ONCE
 from circuits.model.sources import find_model
 from pipelines.costs.circuit_runs import Batch, Circuits, passes
@@ -43,10 +44,20 @@ class Lengths(NamedTuple):
     def mean(self) -> float:
         return float(np.mean(self.n_tokens))
 
+    @property
+    def mean_run(self) -> float:
+        """Tokens that are run of a prompt, on average, with those that are filled up."""
+        return _tokens_run(tuple(self.n_tokens), tuple(self.n_run)) / len(self.n_tokens)
+
 
 def lengths_from(prompts: Result) -> Lengths:
     """The lengths of the prompts that a job made."""
-    every = prompts_from(prompts).prompts
+    return lengths_among(prompts_from(prompts))
+
+
+def lengths_among(prompts: PromptSet) -> Lengths:
+    """The lengths of prompts."""
+    every = prompts.prompts
     # Answers of several tokens are run behind their prompt.
     n_tokens = [prompt.n_positions for prompt in every]
     starts = (min(prompt.first_difference, prompt.answer_position) for prompt in every)
@@ -71,6 +82,21 @@ class Runner(NamedTuple):
         lengths = lengths_from(store.read(prompts.key)) if store.has(prompts.key) else None
         return cls(shape_of_files(find_model(model)), lengths, room.numbers_on_cpu(room.free_memory()))
 
+    @classmethod
+    def of_files(cls, model: str) -> Runner:
+        """The model at a location, before there are prompts."""
+        return cls(shape_of_files(find_model(model)), None)
+
+    @property
+    def n_prompts(self) -> int:
+        """How many prompts there are; 0 where they are not made yet."""
+        return 0 if self.lengths is None else len(self.lengths.n_tokens)
+
+    def weight_of_each(self, first: int, stop: int, circuits: Sequence[Circuits]) -> float:
+        """`weight` of circuits that are run one after the other, beside the same recorded runs."""
+        recorded = self.weight(first, stop, ())
+        return recorded + sum(self.weight(first, stop, (alone,)) - recorded for alone in circuits)
+
     def weight(self, first: int, stop: int, circuits: Sequence[Circuits], *, n_recorded: int = 1) -> float:
         """Forward passes of one prompt that circuits take on prompts first .. stop-1.
 
@@ -81,7 +107,7 @@ class Runner(NamedTuple):
         lengths, runs = self.lengths.n_tokens[first:stop], self.lengths.n_run[first:stop]
         n_tokens, n_run = sum(lengths), _tokens_run(tuple(lengths), tuple(runs))
         of_circuits = passes(self.shape, circuits, Batch(n_run, self.numbers))
-        return (n_recorded * _RECORDED * n_tokens + n_run * of_circuits) / self.lengths.mean
+        return (n_recorded * _RECORDED * (n_tokens + TOKENS_PER_PASS) + n_run * of_circuits) / self.lengths.mean
 
 
 @lru_cache(maxsize=1024)

@@ -32,12 +32,12 @@ from circuits.evaluation.sizes import PASSES_PER_RUN
 from pipelines.costs.shape import GPT2_MEDIUM
 from pipelines.costs.speed import CPU, seconds
 from pipelines.costs.work import METHODS_COSTED, Work, choose, plain_pass
-from pipelines.discover.choose import circuits_tried
-from pipelines.discover.plan import RECORD
+from pipelines.discover.expected import expected_to_choose
 from pipelines.engine.job import Job
 from pipelines.engine.ready import Ready
 from pipelines.engine.remote_job import Parcel
 from pipelines.engine.store import Store
+from pipelines.runs.circuit_runs import Runner
 from tests.benchmarks.conftest import report_share
 from tests.conftest import ROOT
 
@@ -76,7 +76,10 @@ def forecast_s(job: Job) -> float:
     one_pass = Work(plain_pass(GPT2_MEDIUM, N_TOKENS), 0)
     start, stop = job.settings.get("slice", (0, 0))
     is_choice = job.stage.name == "choose"
-    n_choosing = job.weight / (RECORD + circuits_tried(job.settings).passes) if is_choice else 0
+    n_choosing = 0.0
+    if is_choice:
+        runner = Runner.of_files(job.locations["model"])
+        n_choosing = job.weight / runner.weight_of_each(0, 1, expected_to_choose(job.settings, runner.shape))
     by_stage = {
         "baseline": (job.weight - 1) * seconds(one_pass, CPU),
         "choose": n_choosing * (2 * seconds(one_pass, CPU) + seconds(choose(GPT2_MEDIUM, N_TOKENS), CPU)),

@@ -199,7 +199,7 @@ def recorded_layers(monkeypatch, name):
     ),
 )
 def test_knock_outs_resumed_at_their_layer_equal_the_whole_run(family, ablation, of_model, family_model, monkeypatch):
-    monkeypatch.setattr("circuits.model.lengths._TOKENS_PER_PASS", 0)  # then there are two batches, of two lengths
+    monkeypatch.setattr("circuits.model.lengths.TOKENS_PER_PASS", 0)  # then there are two batches, of two lengths
     model, prompts = family_model(family), random_prompts(3, shared_prefix=2)
     runner = CircuitRunner(model, prompts, LOGIT_DIFFERENCE, ablation)
     parts, draw = runner.parts, np.random.default_rng(0)

@@ -91,7 +91,7 @@ def test_batches_of_several_lengths_run_at_once_as_they_do_alone(share, family_m
     """Also where memory holds no more than the first two of them."""
     model = family_model("llama")
     prompts = [random_prompts(2, length=n, shared_prefix=start).prompts for n, start in ((6, 0), (7, 3), (9, 2))]
-    monkeypatch.setattr("circuits.model.lengths._TOKENS_PER_PASS", 0)  # then no lengths share a batch
+    monkeypatch.setattr("circuits.model.lengths.TOKENS_PER_PASS", 0)  # then no lengths share a batch
     joined = PromptSet("lengths", tuple(prompt for part in prompts for prompt in part))
     circuits = np.random.default_rng(0).random((3, model.wiring.n_edges)) < share
     alone = circuit_values(model, joined, circuits, metric=LOGIT_DIFFERENCE)
@@ -160,7 +160,7 @@ def noted_runs(monkeypatch):
 def test_resumed_circuits_are_what_they_are_run_whole(family, ablation, family_model, monkeypatch):
     """In groups of batches of several lengths; those that lack a component, one of their edges, or nearly all."""
     model = family_model(family)
-    monkeypatch.setattr("circuits.model.lengths._TOKENS_PER_PASS", 0)  # then no lengths share a batch
+    monkeypatch.setattr("circuits.model.lengths.TOKENS_PER_PASS", 0)  # then no lengths share a batch
     prompts, draw, wiring = random_prompts(4, shared_prefix=2), np.random.default_rng(0), model.wiring
     base = draw.random(wiring.n_edges) < 0.5
     owners = edge_sources(wiring)

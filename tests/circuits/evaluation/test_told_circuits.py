@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from circuits.arrays import Floats
+from circuits.components import Edge
 from circuits.evaluation import faithfulness
 from circuits.evaluation.criteria import (
     CircuitRunner,
@@ -50,3 +51,33 @@ def test_how_many_circuits_have_run_is_told_and_goes_forward_alone(family_model,
     assert (np.diff(told.shares) > -1e-9).all()
     assert len(set(told.shares)) > 12
     assert told.shares[-1] == pytest.approx(1)
+
+
+def test_circuits_of_many_edges_are_told_as_more_than_those_of_few(family_model, monkeypatch):
+    """Of one edge and of all but one."""
+    model = family_model("gpt2")
+    monkeypatch.setattr(model.forward, "numbers_at_once", 1)  # one circuit after the other
+    runner = CircuitRunner(model, random_prompts(8, 20), LOGIT_DIFFERENCE)
+    few, many = (np.zeros(model.wiring.n_edges, dtype=bool) for _ in range(2))
+    few[model.wiring.edge_index(Edge.parse("input->logits"))] = True
+    many[1:] = True
+    of_few, of_many = (runner.weight(one[None]) for one in (few, many))
+    assert of_many > 5 * of_few
+    assert runner.weight(np.stack([few, many, many])) == pytest.approx(of_few + 2 * of_many)
+    runner.values(few[None])  # what is recorded of the prompts is there from now on
+    told = _Told()
+    with watched_by(told), whole():
+        runner.values(np.stack([few, many]))
+    steps_told = np.diff([0.0, *told.shares])
+    of_large = steps_told[steps_told > steps_told.max() / 2].sum()
+    assert of_large > 0.9
+
+
+def test_of_all_circuits_of_a_job_is_told_how_many_have_run(family_model):
+    model = family_model("gpt2")
+    runner, told = CircuitRunner(model, random_prompts(8), LOGIT_DIFFERENCE), _Told()
+    circuits = np.random.default_rng(0).random((3, model.wiring.n_edges)) < 0.5
+    with watched_by(told):
+        values = runner.all_values(circuits)
+    assert told.shares[-1] == pytest.approx(1)
+    np.testing.assert_array_equal(values, CircuitRunner(model, random_prompts(8), LOGIT_DIFFERENCE).values(circuits))

@@ -17,7 +17,7 @@ def test_shares_of_nested_loops_add_up():
         for _ in steps("ab", [3, 1]):
             for _ in slices([slice(0, 2), slice(2, 3)]):
                 pass
-    assert notes.shares == pytest.approx([0.5, 0.75, 0.75, 0.75 + 2 / 12, 1, 1])
+    assert notes.shares == pytest.approx([0, 0.5, 0.75, 0.75, 0.75 + 2 / 12, 1, 1])
 
 
 def test_what_is_not_the_whole_says_nothing_of_how_far_it_is():
@@ -41,7 +41,7 @@ def test_a_step_that_is_done_in_two_parts_counts_once():
         for half in ("first", "second"):
             loop.enter(2, half)
             loop.leave(2)
-    assert notes.shares == [0.5, 1.0]
+    assert notes.shares == [0.0, 0.5, 1.0]
 
 
 def test_nobody_has_to_watch():

@@ -196,7 +196,8 @@ def test_of_many_prompts_a_sample_is_made(circuits: Command, tmp_path: Path, mon
         (measured,) = [kind for kind in planned["kinds"] if kind["stage"] == "measure"]
         return measured["seconds"]
 
-    assert seconds_of_measuring(many.json) == pytest.approx(40 * seconds_of_measuring(few.json))
+    # But for what each batch takes, of which many prompts have fewer.
+    assert seconds_of_measuring(many.json) == pytest.approx(40 * seconds_of_measuring(few.json), rel=0.1)
 
 
 def test_what_cannot_fit_is_refused_before_anything_is_measured(circuits: Command, tmp_path: Path, monkeypatch):

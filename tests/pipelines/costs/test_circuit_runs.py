@@ -7,12 +7,14 @@ import pytest
 
 from circuits.arrays import Bools
 from circuits.components import Edge
+from circuits.evaluation.circuit_work import Parts
 from circuits.evaluation.faithfulness import circuit_values
 from circuits.masks import pruned, random_circuits_of
 from circuits.metrics import METRICS
+from circuits.model.lengths import TOKENS_PER_PASS
 from circuits.model.load import load_model
 from circuits.model.multiply_adds import counted
-from pipelines.costs.circuit_runs import Batch, Circuits, Parts, parts_drawn, parts_of, passes, passes_of_one
+from pipelines.costs.circuit_runs import Batch, Circuits, parts_drawn, parts_of, passes, passes_of_one
 from pipelines.costs.shape import GPT2_SMALL, SHAPES, Shape
 from pipelines.costs.shape_of import shape_of
 from tests.conftest import random_prompts
@@ -71,7 +73,9 @@ def test_random_circuits_that_are_stacked_take_the_ports_of_all_of_them():
     assert batch.stacked(shape) >= n
     assert Batch(prompts.n_tokens, 1).stacked(shape) == 1
     assert stacked > 1.2 * alone
-    more = passes(shape, of_kind, batch) / passes(shape, of_kind, Batch(prompts.n_tokens, 1))
+    # Of very many tokens, where what a run takes however few it has is nothing.
+    together, apart = (Batch(10**6 * prompts.n_tokens, numbers) for numbers in (10**6 * batch.numbers, 1))
+    more = passes(shape, of_kind, together) / passes(shape, of_kind, apart)
     assert more == pytest.approx(stacked / alone, rel=0.3)
 
 
@@ -79,6 +83,15 @@ def test_copies_of_weights_matter_for_few_tokens():
     few, many = (passes(GPT2_SMALL, [Circuits(1, 0.01)], Batch(n_tokens, 1)) for n_tokens in (16, 10**6))
     assert few > 1.1 * many
     assert many == pytest.approx(passes(GPT2_SMALL, [Circuits(1, 0.01)]), rel=1e-3)
+
+
+def test_a_run_of_few_tokens_takes_as_long_as_one_of_some_more():
+    few = Batch(TOKENS_PER_PASS, 1)
+    assert passes(GPT2_SMALL, [Circuits(3, are_whole=True)], few) == pytest.approx(2 * 3)
+    assert passes(GPT2_SMALL, [Circuits(2, are_whole=True, resumed=True)], few) == pytest.approx(2)
+    apart = Batch(10**9, 1)
+    one = [Circuits(3, 0.01, parts=parts_drawn(GPT2_SMALL, 1))]
+    assert passes(GPT2_SMALL, one, few) == pytest.approx(passes(GPT2_SMALL, one, apart) + 3)
 
 
 @pytest.mark.parametrize("share", [0.1, 0.4])

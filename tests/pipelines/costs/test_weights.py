@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from circuits.model.lengths import TOKENS_PER_PASS
 from circuits.model.sources import find_model
 from pipelines.costs.asked import Asked, Budget
 from pipelines.costs.passes import patched
 from pipelines.costs.shape import GPT2_SMALL
 from pipelines.costs.shape_of import shape_of_files
-from pipelines.costs.work import plain_pass
+from pipelines.costs.work import plain_pass, prefix_pass
 from pipelines.discover.minimize_jobs import weights_of_search
 from pipelines.discover.plan import all_jobs
 from pipelines.discover.settings import DiscoverSettings
@@ -21,11 +22,11 @@ SHAPE = shape_of_files(find_model("reference"))
 BUDGET = Budget("cpu", 1, 1)
 
 
-def weights(method: str, n_tokens: int, n_prompts: int = 64) -> dict[str, float]:
+def weights(method: str, n_tokens: int, n_prompts: int = 64, n_run: float | None = None) -> dict[str, float]:
     """Label -> weight, of jobs whose weight becomes known with prompts of so many tokens."""
     jobs = all_jobs(DiscoverSettings(task="ioi", method=method, prompts=n_prompts))
     every = [job for job in jobs.all if "model" in job.locations]
-    lengths = {jobs.prompts.key: Lengths(n_prompts, n_tokens, 5)}
+    lengths = {jobs.prompts.key: Lengths(n_prompts, n_tokens, 5, n_run=n_run)}
     assert SHAPE is not None
     found = weights_of(every, jobs.all, lengths, {"reference": SHAPE})
     return {job.label: found[job.key] for job in jobs.all if job.key in found}
@@ -33,18 +34,30 @@ def weights(method: str, n_tokens: int, n_prompts: int = 64) -> dict[str, float]
 
 @pytest.mark.parametrize("n_tokens", [8, 32])
 def test_a_job_that_patches_takes_as_many_passes_as_its_formula_says(n_tokens: int):
-    found = weights("activation-patching", n_tokens)
+    every = weights("activation-patching", n_tokens)
+    found = {label: weight for label, weight in every.items() if "activation-patching" in label}
     assert list(found) == [f"measure activation-patching prompts {start}-{start + 15}" for start in (0, 16)]
     assert SHAPE is not None
     settings = {"at": "all", "kinds": ("head", "attention", "mlp", "residual")}
     work = patched(Asked(SHAPE, 16, n_tokens, "float32", BUDGET, 5), settings)
-    assert set(found.values()) == {work.whole / plain_pass(SHAPE, n_tokens)}
+    # What heads, attention and MLPs give, and streams, are two stacks, each run from its layer on.
+    of_batch = (2 + 2 * (SHAPE.n_layers + 1) / 2) * prefix_pass(SHAPE, TOKENS_PER_PASS)
+    assert set(found.values()) == {(work.whole + of_batch) / plain_pass(SHAPE, n_tokens)}
 
 
-@pytest.mark.parametrize("method", ["eap-ig", "exact-edges", "head-coding"])
-def test_other_jobs_keep_their_weights(method: str):
-    """They are known from the settings, or by no formula."""
-    assert weights(method, 16) == {}
+def test_jobs_that_no_formula_counts_keep_their_weights():
+    assert weights("exact-edges", 16) == {}
+
+
+@pytest.mark.parametrize("method", ["eap-ig", "atp-star", "activation-patching"])
+def test_what_comes_before_the_first_difference_is_run_once(method: str):
+    """Of 16 tokens 2 are run again and again: the 14 others are a pass of the clean prompt, and no more."""
+    late, everywhere = weights(method, 16, n_run=2), weights(method, 2)
+    assert SHAPE is not None
+    in_passes = plain_pass(SHAPE, 2) / plain_pass(SHAPE, 16)
+    for label, of_two in everywhere.items():
+        assert late[label] == pytest.approx(16 * prefix_pass(SHAPE, 14) / plain_pass(SHAPE, 16) + of_two * in_passes)
+    assert sum(late.values()) < 0.5 * sum(weights(method, 16).values())
 
 
 @pytest.mark.parametrize("varied", ["model", "task"])
@@ -65,8 +78,9 @@ def test_passes_of_a_larger_model_and_of_longer_prompts_weigh_more(varied: str):
     found = weights_of([job for job in every if "model" in job.locations], every, lengths, shapes)
     of_pass = [plain_pass(shapes[model], n) for model, n in zip(models, n_tokens, strict=True)]
     for of_one, of_other in ((one.baseline, other.baseline), (one.choose, other.choose)):
-        assert found[of_other.key] / found[of_one.key] == pytest.approx(of_pass[1] / of_pass[0])
-        assert found[of_one.key] + found[of_other.key] == pytest.approx(2 * of_one.weight)
+        times = [found[job.key] / job.weight for job in (of_one, of_other)]
+        assert times[1] / times[0] == pytest.approx(of_pass[1] / of_pass[0])
+        assert sum(times) == pytest.approx(2)
     measured = [found[jobs.measure_nodes[0].key] for jobs in (one, other)]
     assert measured[1] > measured[0]
 

@@ -11,13 +11,18 @@ from tests.notes import Notes
 
 
 def told(n_run: int, *, may_be_more: bool) -> list[float]:
-    """The shares that are told while so many circuits run where 10 are expected."""
+    """The shares that are told while so many circuits of a pass each run where 10 are expected."""
     notes = Notes()
     with watched_by(notes), whole():
-        runs = ToldRuns(lambda circuits: np.zeros((len(circuits), 1)), n_expected=10, may_be_more=may_be_more)
+        runs = ToldRuns(
+            lambda circuits: np.zeros((len(circuits), 1)),
+            weigh=lambda circuits: float(len(circuits)),
+            expected=10.0,
+            may_be_more=may_be_more,
+        )
         for _ in range(n_run):
             runs.values(np.ones((1, 3), bool))
-    return notes.shares
+    return notes.shares[1:]
 
 
 def test_all_is_done_when_as_many_as_there_can_be_have_run():
@@ -27,4 +32,4 @@ def test_all_is_done_when_as_many_as_there_can_be_have_run():
 def test_a_tenth_of_what_is_expected_is_left_for_those_beyond():
     shares = told(30, may_be_more=True)
     assert shares == sorted(shares)
-    assert shares[9:] == [pytest.approx(17 / 18)] * 21
+    assert shares[9:] == [pytest.approx(12 / 13)] * 21

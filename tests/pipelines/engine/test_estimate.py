@@ -243,3 +243,16 @@ def test_sums_that_round_otherwise_are_no_less_than_nothing_done():
             # Two jobs of each kind: the kinds are summed one by one, the jobs all together.
             todo = [job for name, weight in ordered * 2 for job in jobs_of(name, 1, weight)]
             assert 0 <= Estimate(todo, at_once=1).share <= 1
+
+
+def test_what_comes_before_a_job_can_be_told_is_no_part_of_its_pace():
+    """A screen of 20 s, and then 1 % in each second."""
+    (job,) = jobs_of("exact", 1)
+    estimate = Estimate([job], 1)
+    for seconds in (5.0, 20.0):
+        estimate.reached(job, 0.0, seconds)
+        assert estimate.left_s is None
+    estimate.reached(job, 0.1, 30.0)
+    assert estimate.left_s == pytest.approx(90.0)
+    estimate.reached(job, 0.5, 70.0)
+    assert estimate.left_s == pytest.approx(50.0)

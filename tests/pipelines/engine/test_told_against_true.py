@@ -28,16 +28,36 @@ TAIL_S, SILENT_S = 5.0, 20.0
 # Where a command had a processor for less of the time, others' load came and went: what is wrong is measured again.
 LEAST_BUSY = 0.85
 UNITS = {"s": 1, "min": 60, "h": 3600}
+_SCREENED = ("--method", "exact-edges", "--set", "screen=eap-ig", "--set", "contested=300")
+_SMALL = ("--model", "smollm2-135m", "--prompts", "32")
 # A loop over jobs, one over parts of jobs, one long job of a method whose cost nothing tells before, one that learns, a
-# trace, and a search that ends sooner or later.
+# trace, a search that ends sooner or later, gradients once per layer, a job that screens before it can be told,
+# circuits of all sizes on the prompts of two tasks, and those that judge one.
 COMMANDS = {
     "eap-ig": ("discover", "ioi", "--model", "smollm2-135m", "--method", "eap-ig", "--prompts", "192"),
     "patching": ("discover", "ioi", "--model", "smollm2-135m", "--method", "activation-patching", "--prompts", "32"),
     "exact-edges": ("discover", "ioi", "--method", "exact-edges", "--prompts", "6000", "--prompts-per-job", "3000"),
     "head-coding": ("discover", "ioi", "--method", "head-coding", "--set", "trials=60"),
     "trace": ("trace", "ioi", "--model", "smollm2-135m", "--prompts", "8"),
-    "minimal": ("discover", "ioi", "--model", "smollm2-135m", "--prompts", "32", "--edges", "452", "--minimal"),
+    "minimal": ("discover", "ioi", *_SMALL, "--edges", "452", "--minimal"),
+    "atp-star": ("discover", "ioi", *_SMALL, "--method", "atp-star"),
+    "screened": (
+        "discover",
+        "ioi",
+        *_SMALL,
+        "--method",
+        "exact-edges",
+        "--set",
+        "screen=eap-ig",
+        "--set",
+        "contested=300",
+    ),
+    "compare": ("compare", "one", "other"),
+    "evaluate": ("evaluate", "one", "--hypotheses", "30"),
 }
+# The runs that a command is of.
+_ONE = ("discover", "ioi", *_SMALL, "--name", "one")
+BEFORE = {"compare": (_ONE, ("discover", "agreement", *_SMALL, "--name", "other")), "evaluate": (_ONE,)}
 
 
 class Line(NamedTuple):
@@ -102,6 +122,8 @@ def worked_s() -> float:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_time_left_is_right_within_a_factor_of_two(name: str, tmp_path: Path):
     for attempt in ("first", "second"):
+        for command in BEFORE.get(name, ()):
+            said_by(command, tmp_path / attempt)
         said = said_by(COMMANDS[name], tmp_path / attempt)
         for line in said.lines:
             sys.stdout.write(f"{line.at_s:6.1f} {line.text}\n")

@@ -63,7 +63,7 @@ def test_how_many_of_the_prompts_are_made_is_told():
     notes = Notes()
     with watched_by(notes):
         prompts_for({"task": "ioi", "n": 200, "seed": 0, "corruption": "flip"}, load_model("reference"))
-    assert notes.shares == pytest.approx([share / 100 for share in range(1, 101)])
+    assert notes.shares == pytest.approx([share / 100 for share in range(101)])
     assert not notes.kept
 
 

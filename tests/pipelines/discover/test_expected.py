@@ -1,0 +1,68 @@
+"""Which circuits a choice is expected to run, and what that weighs once there are prompts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from circuits.evaluation.sizes import expected_sizes
+from circuits.model.lengths import TOKENS_PER_PASS
+from pipelines.costs.shape import SHAPES
+from pipelines.discover.expected import expected_to_choose
+from pipelines.discover.plan import DiscoverPlan, selection_of
+from pipelines.discover.run import jobs_of
+from pipelines.discover.settings import DiscoverSettings
+from pipelines.engine.store import Store
+from pipelines.runs.circuit_runs import lengths_from
+from pipelines.runs.run import open_run
+
+SHAPE = SHAPES[0]
+N_EDGES = SHAPE.wiring.n_edges
+
+
+def expected(**given: Any) -> list[float]:
+    """How many edges each circuit has that is expected, to the nearest."""
+    settings = selection_of(DiscoverSettings(task="ioi", **given))
+    return [round(N_EDGES * one.share) for one in expected_to_choose(settings, SHAPE)]
+
+
+def test_a_search_is_expected_to_end_half_way_and_the_other_ranking_below():
+    first = expected_sizes(N_EDGES)
+    half_way = round(np.sqrt(N_EDGES))
+    assert half_way in first
+    both = expected(method="eap")
+    assert both[: len(first)] == first
+    later = both[len(first) :]
+    assert later == sorted(later)
+    assert later[-1] == half_way - 1
+    assert expected(method="eap", ranking="signed") == first
+
+
+def test_a_size_that_is_given_is_run_and_larger_ones_every_second_time():
+    first, second, *larger = expected(method="eap", edges=100)
+    assert first == second == 100
+    assert larger == expected_sizes(N_EDGES, smallest=100)[1:]
+    settings = selection_of(DiscoverSettings(task="ioi", method="eap", edges=100))
+    assert [one.n for one in expected_to_choose(settings, SHAPE)] == [1, 1, *[0.5] * len(larger)]
+
+
+def test_components_are_searched_and_then_edges_among_them():
+    sizes = expected(method="activation-patching", ranking="signed")
+    assert sizes[-len(expected_sizes(N_EDGES)) :] == expected_sizes(N_EDGES)
+    assert len(sizes) == len(expected_sizes(N_EDGES)) + len(expected_sizes(SHAPE.n_writers - 1))
+    given = expected(method="activation-patching", ranking="signed", nodes=9, edges=50)
+    assert given == [50]
+
+
+def test_what_runs_circuits_weighs_what_its_prompts_take_once_they_are_there(computed_run: dict[str, Any]):
+    run = open_run(computed_run["folder"])
+    found = DiscoverPlan(run.config, jobs_of(run), Store(Path(run.folder).parent))
+    jobs, lengths = found.jobs, lengths_from(found.store.read(found.jobs.choosing.key))
+    passes = found.passes_after(jobs.choosing)
+    assert passes[jobs.baseline.key] == pytest.approx(2 * (len(lengths.n_run) + TOKENS_PER_PASS / lengths.mean))
+    assert passes[jobs.choose.key] > passes[jobs.baseline.key]
+    assert found.passes_after(jobs.judging).keys() >= {jobs.judged_baseline.key, *(job.key for job in jobs.judge)}
+    assert found.passes_after(jobs.choose) == {}
