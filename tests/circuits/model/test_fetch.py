@@ -70,7 +70,7 @@ def require_nothing_left() -> None:
 def test_a_fetched_model_is_that_of_the_file_and_says_what_it_is(pips_index, packed):
     steps: list[str] = []
     folder = fetch_model(NAME, note=steps.append)
-    assert [step.split()[0] for step in steps] == ["downloading", "dequantizing"]
+    assert [step.split()[0] for step in steps] == ["downloading", "verifying", "dequantizing"]
     assert [path.name for path in models_folder().iterdir()] == [NAME]
     model, ids = load_model(NAME), torch.arange(20).view(2, 10)
     expected = model_from_module(packed[2]).forward

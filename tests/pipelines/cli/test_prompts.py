@@ -390,7 +390,7 @@ def test_lines_and_tasks_are_told_apart(circuits: Callable[..., Any], tmp_path: 
     path = write(tmp_path / "own.jsonl", pair("David", "Martin"))
     refused = circuits("prompts", "check", path, "--prompts", "3")
     assert refused.exit_code == 2
-    assert "none shows an image: leave out --" in refused.stderr
+    assert "are checked: leave out --prompts." in refused.stderr
     refused = circuits("prompts", "check", "ioi")
     assert refused.exit_code == 2
     assert "`circuits prompts show` shows the prompts of a task" in refused.stderr

@@ -123,7 +123,8 @@ def test_without_wrong_answers_what_parts_write_is_left_out(circuits: Command, t
     path.write_text('{"clean_ids": [5, 7, 5], "corrupt_ids": [5, 7, 8], "answer_ids": [7]}\n' * 2)
     answer = circuits("effects", str(path), "--metric", "answer-logit", "--json").json
     assert "writes" not in answer["parts"][0]
-    assert any("what parts write is left out: prompt 0 has no wrong answer" in text for text in answer["warnings"])
+    left_out = "what parts write is left out: line 1 of alone.jsonl has no wrong answer"
+    assert any(left_out in text for text in answer["warnings"])
     refused = circuits("effects", str(path), "--json")
     assert refused.exit_code == 2
     assert "no wrong answer" in refused.stderr
