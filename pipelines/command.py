@@ -11,7 +11,8 @@ import contextlib
 import logging
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
@@ -22,6 +23,7 @@ from circuits.visible_text import visible
 from pipelines.engine.cluster import require_place
 from pipelines.engine.execute import Counts, Interrupted, Work, compute_missing
 from pipelines.engine.execution import DEFAULT_STORE, Execution
+from pipelines.engine.heartbeat import Heartbeat
 from pipelines.engine.job import Job
 from pipelines.engine.plan import Plan, ResultsNeeded
 from pipelines.engine.progress import short_owner, shown_by
@@ -218,24 +220,26 @@ def _run(
     if isinstance(folder := getattr(settings, "folder", None), Path):
         require_place_for_report(folder)
     _require_writable_unless_done(plan)
-    if any("model" in job.locations for part in plan.work for job in part.missing):
+    missing = [(part.store, job) for part in plan.work for job in part.missing]
+    if any("model" in job.locations for _, job in missing):
         require_place(execution)
     try:
         _say_before(plan.work, settings, shown)
         counts = _compute(plan.work, execution, resume, shown, plan=plan)
-        with counted_phase("making the report of what was computed"):
-            report = _with_number_of_prompts(command.report(plan), settings)
-        with phase("drawing figures and making the files of the report"):
-            files = _files(command, settings, execution, plan, report)
-        with phase(f"writing {len(files)} files in {report.folder}"):
-            _write(report.folder, files)
+        with _seen_as_running(plan.work if counts.n_computed else ()):
+            with counted_phase("making the report of what was computed"):
+                report = _with_number_of_prompts(command.report(plan), settings)
+            with phase("drawing figures and making the files of the report"):
+                files = _files(command, settings, execution, plan, report)
+            with phase(f"writing {len(files)} files in {report.folder}"):
+                _write(report.folder, files)
     except KeyboardInterrupt:
         # Before its check has passed there is no folder. Where none can be made, there is none to list.
         with contextlib.suppress(OSError, ValueError):
             plan.begin(resume.line())
         raise
     except Exception as error:
-        plan.end(error, resume.line())
+        plan.end(error, resume.line(), computed=[job for store, job in missing if store.has(job.key)])
         raise
     plan.end(None, resume.line())
     return replace(
@@ -247,6 +251,15 @@ def _run(
         seconds=time.monotonic() - began,
         told=frozenset(shown.told),
     )
+
+
+@contextmanager
+def _seen_as_running(work: Sequence[Work]) -> Iterator[None]:
+    """While its files are made, a command whose jobs are all done is not taken for one that was interrupted."""
+    with Heartbeat([part.store for part in work]) as heartbeat:
+        if work:
+            heartbeat.beat(work[-1].owner, 1.0, None)
+        yield
 
 
 def _planned(command: Command[AnySettings, AnyPlan, Any], settings: AnySettings, execution: Execution) -> AnyPlan:

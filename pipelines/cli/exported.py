@@ -9,6 +9,7 @@ from typing import Any
 
 from pipelines.cli.commands import offers
 from pipelines.cli.located import located
+from pipelines.engine.execution import DEFAULT_STORE
 from pipelines.engine.seal import ABOUT, require_all_sealed
 from pipelines.reporting.tables import print_line
 from pipelines.runs.about_file import facts_beside, sealed_bytes
@@ -24,10 +25,15 @@ _MOST_BYTES = 2**28  # of a file that is read; drawings and graphs of 70,000 edg
 
 
 def facts_of(file: Path) -> dict[str, Any]:
-    """What a file says of itself, or its folder of it. ValueError where neither does, or the file was changed."""
+    """What a file says of itself, or its folder of it. ValueError where neither does, or the file was changed.
+
+    file  or the name of a run in the folder `runs`
+    """
     from graphs.export import about, read_about
     from graphs.export.json import JsonExport
 
+    if not file.exists() and is_file(DEFAULT_STORE / file / RECORD):
+        file = DEFAULT_STORE / file
     if file.is_dir():
         if (facts := facts_beside(file)) is not None:
             require_all_sealed(file, again=facts.get("command") or "the command of this folder")

@@ -171,7 +171,9 @@ def export(
 @commands.command(cls=PlainCommand)
 @reports_errors
 def show(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `circuits export` or another command wrote.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="RUN|FILE", help="A run, or what `circuits export` or another command wrote.")
+    ],
     as_json: Json = False,
 ) -> None:
     """What a file says of itself: model, task, prompts, method, settings, faithfulness, and the command behind it."""
@@ -186,7 +188,9 @@ def show(
 @reports_errors
 def rerun(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `circuits export` or another command wrote.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="RUN|FILE", help="A run, or what `circuits export` or another command wrote.")
+    ],
     runs: Runs = Path("runs"),
 ) -> None:
     """Compute again what a file shows, by the commands that it keeps."""

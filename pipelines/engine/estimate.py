@@ -15,6 +15,8 @@ from pipelines.engine.job import Job
 _SHARE_KNOWN = 0.8
 # A job that runs says something of its pace from here on.
 _SHARE_OF_JOB, _SECONDS_OF_JOB = 0.01, 0.5
+# What the pace of other jobs says of one that runs, as a share of it that had been done so.
+_BY_OTHERS = 0.1
 # How many times slower than those after it a first job is that imported.
 _COLD = 1.5
 
@@ -67,10 +69,15 @@ class Running(NamedTuple):
     seconds: float
     before_s: float
 
-    @property
-    def left_s(self) -> float:
-        """The seconds that it still takes."""
-        return (self.seconds - self.before_s) * (1 - self.share) / self.share
+    def left_s(self, expected_s: float) -> float:
+        """The seconds that it still takes, by its own pace, and by that of other jobs as if some of it had been done
+        so: its first steps say little.
+
+        expected_s  what it takes by the pace of others; 0 where that is not known
+        """
+        by_others = _BY_OTHERS if expected_s else 0.0
+        own_s = self.seconds - self.before_s
+        return (own_s + by_others * expected_s) / (self.share + by_others) * (1 - self.share)
 
 
 class Estimate:
@@ -172,10 +179,13 @@ class Estimate:
         for kind, left in self._agenda.left.items():
             running = [job for job in self._running.values() if job.kind == kind]
             to_begin = left.weight - sum(job.weight for job in running)
-            rest_s = sum(job.left_s for job in running)
+            rest_s = sum(map(self._left_s, running))
             begun_s = self._silent_s(kind, paces)
             seconds[kind] = rest_s + _seconds_per_weight(kind, paces) * max(0.0, to_begin) - begun_s
         return seconds
+
+    def _left_s(self, job: Running) -> float:
+        return job.left_s(_seconds_per_weight(job.kind, self._paces) * job.weight)
 
     def _silent_s(self, kind: Kind, paces: Mapping[Kind, Pace]) -> float:
         """What jobs have taken that run and do not tell how far they are: as long as they should take, at most."""
@@ -188,7 +198,7 @@ class Estimate:
         paces = dict(self._paces)
         for job in self._running.values():
             if job.kind not in self._paces:
-                paces.setdefault(job.kind, Pace()).add(job.seconds + job.left_s, job.weight)
+                paces.setdefault(job.kind, Pace()).add(job.seconds + self._left_s(job), job.weight)
         return paces
 
     def _side_by_side(self) -> float:

@@ -63,5 +63,8 @@ class Plan:
     def begin(self, command: str) -> None:
         """Note in `folder` what is going to be computed, so that it can be listed, and continued by the command."""
 
-    def end(self, error: Exception | None, command: str) -> None:
-        """Note in `folder` that all is done, or the error that ended it and the command that tries again."""
+    def end(self, error: Exception | None, command: str, *, computed: Sequence[Job] = ()) -> None:
+        """Note in `folder` that all is done, or the error that ended it and the command that tries again.
+
+        computed  the jobs that were computed before it ended
+        """

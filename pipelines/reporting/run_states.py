@@ -41,6 +41,8 @@ def state_words(state: State) -> str:
 def progress_words(running: State) -> str:
     """How far a command is, and what time is left where that is known."""
     left_s = running["seconds_left"]
+    if running["share"] == 1 and left_s is None:
+        return "100%, making its files"
     return f"{running['share']:.0%}" + ("" if left_s is None else f", about {left(left_s)} left")
 
 

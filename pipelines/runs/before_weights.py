@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -95,8 +96,13 @@ def _require(reader: Job, prompts: PromptSet, *, is_solved: bool) -> None:
     try:
         reader.stage.requires(reader.settings, prompts)
     except ValueError:
-        if not is_solved or all(_is_refused(reader, prompts[n : n + 1]) for n in range(len(prompts))):
+        if not is_solved or all(_is_refused(reader, _twice(prompts, number)) for number in range(len(prompts))):
             raise
+
+
+def _twice(prompts: PromptSet, number: int) -> PromptSet:
+    """One of the prompts alone, two times: what takes it may take no single one, as it needs a spread."""
+    return replace(prompts, prompts=prompts.prompts[number : number + 1] * 2)
 
 
 def _is_refused(reader: Job, prompts: PromptSet) -> bool:

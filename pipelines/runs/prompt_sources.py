@@ -175,12 +175,14 @@ def _task_source(config: PromptSettings) -> tuple[dict[str, Any], int]:
 
 def _no_task(asked: str, known: Iterable[str]) -> str:
     """The message for what is neither a task nor called like a prompt file: of something with an ending, the file here
-    that was probably meant."""
+    that was probably meant, or the task."""
     ends = f"A prompt file ends in {', '.join(PROMPT_ENDINGS)}."
+    if Path(asked).is_dir():
+        return f"{asked!r} is a folder: give a task, or a prompt file. {ends} `circuits tasks` lists the tasks."
     if not Path(asked).suffix:
         return f"{unknown(asked, known, 'task')} {ends}"
     files = [path.name for path in Path().iterdir() if path.suffix.lower() in PROMPT_ENDINGS]
-    near = nearest(asked, files, likeness=0.75)
+    near = nearest(asked, files, likeness=0.75) or nearest(Path(asked).stem, known, likeness=0.75)
     meant = "" if near is None else meant_instead([near])
     return f"no task and no prompt file {asked!r}. {ends} `circuits tasks` lists the tasks.{meant}"
 

@@ -22,7 +22,7 @@ from pipelines.runs.method_settings import with_absolute_paths
 from pipelines.runs.record import FORMAT, RECORD, SETTINGS, VERSION, command_of, is_begun, is_unfinished, read_record
 from pipelines.runs.settings import NamedRunConfig
 from pipelines.runs.settings_file import as_yaml
-from pipelines.runs.stages import CHECK
+from pipelines.runs.stages import CHECK, PROMPTS
 
 # Of the settings in which two runs differ, as many are named in an error.
 _SHOWN = 3
@@ -96,16 +96,17 @@ class RunPlan(Plan):
         if is_unfinished(self.folder):
             note_begun(self.folder, command)
 
-    def end(self, error: Exception | None, command: str) -> None:
+    def end(self, error: Exception | None, command: str, *, computed: Sequence[Job] = ()) -> None:
         """Keep the error of a run that is not finished beside its record, also of one that failed before it began.
 
-        What is refused before its check has passed is no run: nothing was measured that could be kept or listed.
+        What is refused before its check has passed, and before the model has run for it, is no run.
         """
         if error is None:
             forget_failure(self.folder)
             forget_begun(self.folder)
             return
-        if isinstance(error, ValueError) and not self.store.has(self.check.key):
+        has_run = self.store.has(self.check.key) or any(job.stage != PROMPTS for job in computed)
+        if isinstance(error, ValueError) and not has_run:
             return
         # Where nothing can be written, the error itself is what matters.
         with contextlib.suppress(OSError, ValueError):

@@ -66,6 +66,8 @@ def require_refusal(answer: Any, *said: str) -> None:
         (["trace", "ioi", "--method", "eap"], ["method is 'eap': expected causal-tracing."]),
         (["prompts", "check", "prompts.jsonl", "--lines", "-1"], ["'--lines': '-1': expected 0 or more."]),
         (["prompts", "check", "prompts.jsonl", "--prompts", "3"], ["are checked: leave out --prompts."]),
+        (["discover", "."], ["'.' is a folder: give a task, or a prompt file."]),
+        (["discover", "ioi.v2"], ["no task and no prompt file 'ioi.v2'", "Did you mean 'ioi'?"]),
         (["discover", "prompts.jsnol"], ["no task and no prompt file 'prompts.jsnol'", "mean 'prompts.jsonl'?"]),
         (
             ["intervene", "mask-heads", "ioi", "induction:x"],

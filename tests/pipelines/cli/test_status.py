@@ -18,16 +18,18 @@ from typing import Any
 
 import pytest
 
-from pipelines import discover, open_run
+from pipelines import command, discover, open_run
 from pipelines.cli.status import print_status
 from pipelines.discover.stages import JUDGE
 from pipelines.engine.heartbeat import Heartbeat
 from pipelines.engine.store import Store
+from pipelines.reporting.run_states import progress_words
 from pipelines.runs.begun import BEGUN
 from pipelines.runs.failure import FAILURE, failure_in, note_failure
 from pipelines.runs.run import names_of
 from pipelines.runs.stages import PROMPTS
 from pipelines.runs.state import asked as words_of
+from pipelines.runs.state import states_in
 
 WAIT_S = 120
 ROOT = Path(__file__).parents[3]
@@ -160,6 +162,24 @@ def test_a_terminated_command_is_shown_running_then_continues(
     assert 0 <= int(n_jobs) - int(n_kept) - jobs["computed"] <= (os.cpu_count() or 1)
 
 
+def test_a_run_whose_files_are_made_is_running(
+    circuits: Callable[..., Any], tiny: Any, monkeypatch: pytest.MonkeyPatch
+):
+    write, seen = command._write, list[dict[str, Any]]()
+
+    def look_and_write(*arguments: Any) -> None:
+        states, _ = states_in(Path("runs"))
+        seen.extend(states)
+        write(*arguments)
+
+    monkeypatch.setattr(command, "_write", look_and_write)
+    assert circuits(*tiny.arguments, "--method", "eap", "--edges", "20").exit_code == 0
+    (state,) = seen
+    assert progress_words(state["running"]) == "100%, making its files"
+    (state,) = circuits("status", "--json").json["runs"]
+    assert (state["is_finished"], state["running"]) == (True, None)
+
+
 def test_quiet_says_nothing_of_what_is_computed_and_verbose_all(circuits: Callable[..., Any], tiny: Any):
     asked = [*tiny.arguments, "--method", "eap", "--edges", "20"]
     refused = circuits(*asked, "--quiet", "--verbose")
@@ -268,6 +288,14 @@ def fail_to_make_prompts(monkeypatch: pytest.MonkeyPatch, error: BaseException) 
     monkeypatch.setattr("pipelines.runs.first_jobs.PROMPTS", dataclasses.replace(PROMPTS, compute=fails))
 
 
+def test_what_fails_after_something_was_computed_is_listed(circuits: Callable[..., Any], tiny: Any):
+    asked = (*tiny.arguments, "--solved", "--prompts", "12", "--method", "random", "--edges", "5", "--name", "few")
+    refused = circuits(*asked)
+    assert (refused.exit_code, "prompts that the model solves were asked for" in refused.stderr) == (2, True)
+    (state,) = circuits("status", "--json").json["runs"]
+    assert "prompts that the model solves were asked for" in state["error"]
+
+
 def test_what_is_refused_in_its_first_job_is_no_run(
     circuits: Callable[..., Any], tiny: Any, monkeypatch: pytest.MonkeyPatch
 ):
@@ -372,14 +400,15 @@ def test_of_a_folder_that_keeps_nothing_it_is_said_why(
     with monkeypatch.context() as patch:
         fail_to_judge(patch, ValueError("the judge is ill."))
         circuits(*asked)
-    for command in ("show", "rerun"):
-        answer = circuits(command, Path("runs") / "mine")
+    for name in ("show", "rerun"):
+        answer = circuits(name, Path("runs") / "mine")
         assert (answer.exit_code, answer.stdout) == (2, "")
         assert re.search(r"run mine failed: the judge is ill\..* Try again: circuits discover .*", answer.stderr)
     assert "runs holds no about.json" in circuits("show", "runs").stderr
     assert "no file nowhere" in circuits("show", "nowhere").stderr
     assert circuits(*asked).exit_code == 0
     assert "command: circuits discover" in circuits("show", Path("runs") / "mine").stdout
+    assert circuits("show", "mine").stdout == circuits("show", Path("runs") / "mine").stdout
 
 
 @pytest.mark.parametrize(

@@ -198,9 +198,23 @@ def test_time_goes_on_in_a_job_that_does_not_tell_how_far_it_is(monkeypatch: pyt
     now = 200.0  # much longer than it should take: nothing is known of it, but that the others have not begun
     assert (estimate.left_s, estimate.share) == (40.0, 0.5)
     estimate.reached(jobs[1], 0.5, 100.0)
-    assert estimate.left_s == 140.0
+    # Half of it in 100 s, and a tenth as if in a tenth of 20 s.
+    assert estimate.left_s == pytest.approx((100 + 0.1 * 20) / 0.6 * 0.5 + 40)
     estimate.done(jobs[1], 200.0)
     assert estimate.left_s == 2 * (20.0 + 200.0) / 2
+
+
+def test_the_first_steps_of_a_job_say_little_where_others_tell_its_pace():
+    jobs = jobs_of("slice", 2, 1.0)
+    estimate = Estimate(jobs, 1)
+    estimate.done(jobs[0], 10.0)
+    told = []
+    for share, seconds in ((0.01, 1.0), (0.1, 1.9), (0.5, 5.9)):
+        estimate.reached(jobs[1], share, seconds)
+        told.append(estimate.left_s)
+    # A tenth of a second for each hundredth, but for the first, which took ten times as long.
+    assert all(left_s / (10.0 * (1 - share)) < 2 for left_s, share in zip(told, (0.01, 0.1, 0.5), strict=True))
+    assert told == sorted(told, reverse=True)
 
 
 def test_weights_that_become_known_move_what_is_left():
@@ -214,7 +228,8 @@ def test_weights_that_become_known_move_what_is_left():
     estimate.reweigh(weights)
     assert estimate.left_s == pytest.approx(16.5)
     estimate.reached(search[0], 0.5, 10.0)
-    assert estimate.left_s == pytest.approx(10.0 + 0.2 * 50.0 + 0.2 * 15.0)
+    left_s = (10.0 + 0.1 * 10.0) / 0.6 * 0.5
+    assert estimate.left_s == pytest.approx(left_s + (10.0 + left_s) / 100 * (50.0 + 15.0))
     # It ran more than was expected, and ends the search.
     estimate.reweigh({search[0].key: 200.0, search[1].key: 0.0, result.key: 20.0, "no job of these": 1.0})
     estimate.done(search[0], 40.0)

@@ -143,6 +143,20 @@ def test_of_solved_prompts_those_that_may_be_kept_decide(
 
 
 @pytest.mark.usefixtures("no_weights")
+def test_a_method_that_takes_no_single_prompt_takes_the_solved_ones(
+    circuits: Callable[..., Any], tmp_path: Path
+) -> None:
+    """One prompt lacks the role: it may not be among those that are solved."""
+    lines = [pair(name, "Martin", roles={"IO": name}) for name in ("David", "Leo")]
+    file = write(tmp_path / "own.jsonl", *lines, pair("Sam", "Martin", roles={}))
+    asked = ("discover", file, "--method", "staged-path-patching", "--set", "stages=['movers: logits @IO']")
+    asked = (*asked, "--nodes", "3", "--ablation", "noise")
+    assert "1 of 3 prompts lack that role (the first is line 3 of own.jsonl)" in circuits(*asked).stderr
+    with pytest.raises(pytest.fail.Exception, match="weights are loaded"):
+        circuits(*asked, "--solved")
+
+
+@pytest.mark.usefixtures("no_weights")
 def test_a_partner_that_prompts_lack_is_named_before_weights_are_loaded(tmp_path: Path) -> None:
     positive = {"prompt": "Because David and Martin were leaving", "label": "positive", "answers": [" the"]}
     file = write(tmp_path / "own.jsonl", positive, positive | {"prompt": "Because David", "label": "negative"})
