@@ -201,8 +201,13 @@ def test_an_export_of_another_package_writes_the_circuit(told: dict[str, Any]):
     assert len(told["names"].split()) == told["theirs"]["circuit"]["n_edges"] > 0
 
 
-def test_a_script_registers_its_own(circuits: Command, tiny: Any):
+def test_a_script_registers_its_own(circuits: Command, tiny: Any, monkeypatch: pytest.MonkeyPatch):
     from circuits.methods.random import RandomScores
+
+    assert "shifted-random" not in METHODS
+    # What is registered here is gone for the tests that follow.
+    for name in ("_things", "_origins"):
+        monkeypatch.setattr(METHODS, name, dict(getattr(METHODS, name)))
 
     @dataclass(frozen=True)
     class Shifted(RandomScores):
