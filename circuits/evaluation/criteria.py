@@ -42,7 +42,7 @@ from circuits.evaluation.knockouts import Knockouts, KnockoutValues
 from circuits.intervals import Estimate, Interval, bootstrap, drawn_counts, excludes_zero, t_interval
 from circuits.masks import Parts, distinct, edge_sources, pruned, without_unreached
 from circuits.metrics import Metric
-from circuits.model.lengths import TOKENS_PER_PASS
+from circuits.model.lengths import RECORDING, TOKENS_PER_PASS
 from circuits.model.steps import Steps, kept, steps, whole
 
 if TYPE_CHECKING:
@@ -50,8 +50,6 @@ if TYPE_CHECKING:
     from circuits.model.load import Model
 
 _CORRUPT = Corrupt()
-# Recording the prompts, clean and ablated, in forward passes.
-RECORDING = 2.0
 
 
 @dataclass(frozen=True)

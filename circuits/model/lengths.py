@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 # A pass takes the time of about this many tokens more, whatever the size of the batch: measured on one CPU thread, 54
 # on the bundled model and 27 on SmolLM2-135M.
 TOKENS_PER_PASS = 32
+# Recording the prompts, clean and ablated, in forward passes.
+RECORDING = 2.0
 # Passes from where clean and corrupt begin to differ, for one over the whole prompt: the corrupt run, and at least a
 # forward and a backward pass, or patched ones.
 _LATER_PASSES = 3

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from circuits.methods.path_stages import stages_from
+from circuits.model.lengths import RECORDING
 from circuits.scores import ALL_POSITIONS
 from pipelines.costs.asked import Asked
 from pipelines.costs.held_by_codes import TRIALS_OF_A_JOB
@@ -23,8 +24,8 @@ _TRIED = 0.5
 # What a step of mask learning takes beside its products, in norms and sums of what each port reads, as a share of them:
 # 0 on a model of 0.8 M weights, 1.3 on one of 20 M.
 _BESIDE_PRODUCTS = 0.5
-# Runs of a batch: those that are recorded, and what a forward and a backward pass count as.
-_RECORDING, _OF_GRADIENT = 2, 2
+# What a forward and a backward pass count as, in runs of a batch.
+_OF_GRADIENT = 2
 # Roles or positions of a prompt at which parts are patched one after the other, where it is not known how many.
 _PLACES = 4
 # Points of the estimate that mask learning starts from by default, and products of an epoch of an autoencoder's.
@@ -50,9 +51,9 @@ def passes_of_batch(shape: Shape, method: str, settings: Mapping[str, Any]) -> f
     Patched parts of a layer come in stacks, one for each sort (`n_stacks`), which are run from there on.
     """
     if "kinds" not in settings or method == "atp-star":
-        return _RECORDING + _OF_GRADIENT
+        return RECORDING + _OF_GRADIENT
     n_places = 1 if settings.get("at") in ("all", None) else _PLACES
-    return _RECORDING + n_places * n_stacks(settings["kinds"]) * (shape.n_layers + 1) / 2
+    return RECORDING + n_places * n_stacks(settings["kinds"]) * (shape.n_layers + 1) / 2
 
 
 def direct_effects(asked: Asked, settings: Mapping[str, Any]) -> Work:

@@ -23,6 +23,7 @@ from circuits.lookup import lookup
 from circuits.methods import METHODS
 from circuits.methods.base import GradientMethod
 from circuits.metrics import METRICS
+from circuits.model.lengths import RECORDING
 from graphs.selection import SELECTIONS
 from pipelines.discover.choose import CHOOSE
 from pipelines.discover.expected import CHOSEN, OF_BUDGETS, circuits_tried, expected_to_choose
@@ -43,8 +44,6 @@ from pipelines.runs.solved_file import with_numbers_solved
 
 # Scores the edges between the components that a component method has chosen.
 EDGE_METHOD = "eap-ig"
-# In forward passes: recording the clean and the ablated run.
-RECORD = 2.0
 # Methods without gradients take anything from two passes to thousands: their jobs are paced apart.
 _MEASURE = 10.0
 
@@ -260,7 +259,7 @@ def _measured(ground: FirstJobs, method: Mapping[str, Any]) -> tuple[Job, ...]:
     made = make_method(method["name"], method["settings"])
     stage = Stage(*made.scored_in, measure)
     is_known = isinstance(made, GradientMethod)
-    cost = RECORD + 2.0 * made.n_points if is_known else _MEASURE
+    cost = RECORDING + 2.0 * made.n_points if is_known else _MEASURE
     jobs = ground.sliced(stage, {"method": with_fingerprints(method)}, {}, cost, is_split=made.per_prompt)
     return tuple(replace(job, is_apart=not is_known) for job in jobs)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from circuits.arrays import Bools, Floats
-from circuits.evaluation.criteria import RECORDING
+from circuits.model.lengths import RECORDING
 from circuits.model.steps import Steps
 
 # Of what is expected, where more may be run.

@@ -409,6 +409,7 @@ def test_of_a_folder_that_keeps_nothing_it_is_said_why(
     assert circuits(*asked).exit_code == 0
     assert "command: circuits discover" in circuits("show", Path("runs") / "mine").stdout
     assert circuits("show", "mine").stdout == circuits("show", Path("runs") / "mine").stdout
+    assert "nothing new to compute" in circuits("rerun", "mine").stdout
 
 
 @pytest.mark.parametrize(
