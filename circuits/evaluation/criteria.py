@@ -42,7 +42,8 @@ from circuits.evaluation.knockouts import Knockouts, KnockoutValues
 from circuits.intervals import Estimate, Interval, bootstrap, drawn_counts, excludes_zero, t_interval
 from circuits.masks import Parts, distinct, edge_sources, pruned, without_unreached
 from circuits.metrics import Metric
-from circuits.model.lengths import RECORDING, TOKENS_PER_PASS
+from circuits.model.lengths import RECORDING, TOKENS_PER_PASS, Extent, tokens_run
+from circuits.model.room import PROMPTS_AT_ONCE
 from circuits.model.steps import Steps, kept, steps, whole
 
 if TYPE_CHECKING:
@@ -111,10 +112,18 @@ class CircuitRunner:
         return work_of_each(self.model, circuits, self.ablation) / a_pass + of_runs
 
     @cached_property
+    def recording(self) -> float:
+        """About how many of the same forward passes the recorded runs take."""
+        n_tokens = sum(prompt.n_positions for prompt in self.prompts.prompts)
+        return RECORDING * (n_tokens + TOKENS_PER_PASS) / self._n_run
+
+    @cached_property
     def _n_run(self) -> int:
-        """Tokens of all prompts, from the first on in which clean and corrupt differ."""
-        starts = (min(prompt.first_difference, prompt.answer_position) for prompt in self.prompts.prompts)
-        return sum(len(prompt) - start for prompt, start in zip(self.prompts.prompts, starts, strict=True))
+        """Tokens of all prompts that circuits are run on: those from the first on in which clean and corrupt differ."""
+        every = self.prompts.prompts
+        starts = (min(prompt.first_difference, prompt.answer_position) for prompt in every)
+        extents = (Extent(prompt.n_positions, start) for prompt, start in zip(every, starts, strict=True))
+        return tokens_run(tuple(extents), PROMPTS_AT_ONCE)
 
     def removal_effects(self, circuits: Bools) -> Floats:
         """How much the mean metric falls [circuit, writer] without a component, to first order."""
@@ -140,7 +149,7 @@ class CircuitRunner:
 
     def _measured(self, run: Callable[..., Floats], circuits: Bools) -> Floats:
         of_all = {"metric": self.metric, "ablation": self.ablation}
-        recording, running = 0.0 if "_pairs" in vars(self) else RECORDING, self.weight(circuits)
+        recording, running = 0.0 if "_pairs" in vars(self) else self.recording, self.weight(circuits)
         loop = Steps(recording + running)
         loop.enter(recording, "recording")
         pairs = self._pairs

@@ -136,7 +136,8 @@ def circuit_values(
     """The metric [circuit, prompt] when only a circuit's edges carry clean values and all others ablated ones.
 
     circuits  [circuit, edge] in wiring order
-    pairs     the clean and ablated runs of these prompts, where they are recorded already (`recorded_pairs`)
+    pairs     the clean and ablated runs of these prompts, where they are recorded already (`recorded_pairs`, which has
+              checked the prompts and the weights)
     resumes   run circuits that agree in their first layers once up to where they differ, as circuits do that lack
               this or that component of one; others are run faster without
 
@@ -152,7 +153,8 @@ def circuit_values(
     from circuits.model.steps import Steps, is_watched
 
     model.require("edges", "faithfulness")
-    _check(model, prompts, metric)
+    if pairs is None:
+        _check(model, prompts, metric)
     wiring, forward = model.wiring, model.forward
     circuits = _over(circuits, wiring.n_edges, "edges", model)
     different, number_of = distinct(_to_run(wiring, circuits, ablation, resumes=resumes))
@@ -345,7 +347,8 @@ def component_circuit_values(
     from circuits.effects.shared_starts import run_from_first_difference
     from circuits.model.steps import Steps
 
-    _check(model, prompts, metric)
+    if pairs is None:
+        _check(model, prompts, metric)
     wiring, forward = model.wiring, model.forward
     circuits = _over(circuits, len(wiring.writers), "components", model)
     different, number_of = distinct(circuits)

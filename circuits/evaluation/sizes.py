@@ -39,22 +39,51 @@ class SizeSearch:
 _BEYOND = (1.25, 2, 4)  # shares of the size found, at which it is tried whether the circuit stays faithful
 
 
-def expected_sizes(largest: int, *, smallest: int = 1, below: int | None = None) -> list[int]:
-    """The sizes that a search for one of up to `largest` is expected to try, before anything is known: those of a
-    search that ends half-way in orders of magnitude.
+def expected_sizes(
+    largest: int,
+    *,
+    smallest: int = 1,
+    known: Mapping[int, float] | None = None,
+    bound: float = 1.0,
+    is_found: bool = True,
+) -> list[int]:
+    """The sizes that a search is expected to try yet, by what it has tried: those of one that ends at `expected_end`.
 
-    below  of a search of which none is expected to do, as another ranking needs no more
+    known     size -> faithfulness, of those that it has tried
+    is_found  whether a size that does is expected at all
 
     >>> from circuits.evaluation.sizes import expected_sizes
     >>> expected_sizes(400)
     [1, 2, 4, 8, 16, 18, 19, 20, 24, 25, 32, 40, 80]
-    >>> expected_sizes(400, below=20)
+    >>> expected_sizes(19, is_found=False)
     [1, 2, 4, 8, 16, 19]
+    >>> expected_sizes(400, known={1: 0.2, 2: 0.5, 4: 1.1})
+    [3, 6, 12]
     """
-    if below is not None:
-        return list(search_sizes(lambda size: 0.0, max(smallest, below - 1), bound=1.0, smallest=smallest).tried)
-    ends = half_way(largest, smallest=smallest)
-    return list(search_sizes(lambda size: float(size >= ends), largest, bound=1.0, smallest=smallest).tried)
+    known = {} if known is None else known
+    ends = expected_end(largest, smallest=smallest, known=known, bound=bound)
+    is_found |= any(value >= bound for value in known.values())
+
+    def expected(size: int) -> float:
+        return known.get(size, math.inf if is_found and size >= ends else -math.inf)
+
+    tried = search_sizes(expected, largest, bound=bound, smallest=smallest).tried
+    return [size for size in tried if size not in known]
+
+
+def expected_end(
+    largest: int, *, smallest: int = 1, known: Mapping[int, float] | None = None, bound: float = 1.0
+) -> int:
+    """The size that a search is expected to find: half-way between the largest that is known to be too small and the
+    smallest that does.
+
+    >>> from circuits.evaluation.sizes import expected_end
+    >>> expected_end(400), expected_end(400, known={1: 0.2, 2: 0.5, 4: 0.7}), expected_end(400, known={4: 0.7, 8: 1.0})
+    (20, 40, 6)
+    """
+    known = {} if known is None else known
+    does = min((size for size, value in known.items() if value >= bound), default=largest)
+    return half_way(does, smallest=max((size for size in known if size < does), default=smallest))
 
 
 def half_way(largest: int, *, smallest: int = 1) -> int:

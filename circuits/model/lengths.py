@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 # A pass takes the time of about this many tokens more, whatever the size of the batch: measured on one CPU thread, 54
 # on the bundled model and 27 on SmolLM2-135M.
 TOKENS_PER_PASS = 32
-# Recording the prompts, clean and ablated, in forward passes.
+# Recording the prompts, clean and ablated, which circuits run beside, in forward passes.
 RECORDING = 2.0
 # Passes from where clean and corrupt begin to differ, for one over the whole prompt: the corrupt run, and at least a
 # forward and a backward pass, or patched ones.
@@ -38,6 +40,22 @@ def cheapest_groups(sizes: Mapping[Extent, int], at_once: int) -> list[list[Exte
     by_length = sorted(sizes)
     by_start = sorted(sizes, key=lambda extent: (extent.start, extent.length))
     return min((_partition(order, sizes, at_once) for order in (by_length, by_start)), key=lambda one: one.cost).groups
+
+
+@lru_cache(maxsize=1024)
+def tokens_run(extents: tuple[Extent, ...], at_once: int) -> int:
+    """Tokens that are run of sequences: those that come together, from the earliest start to the longest length.
+
+    >>> from circuits.model.lengths import Extent, tokens_run
+    >>> tokens_run((Extent(12, 4), Extent(12, 6), Extent(30, 6)), 64)
+    40
+    """
+    sizes = Counter(extents)
+    return sum(
+        sum(sizes[extent] for extent in group)
+        * (max(extent.length for extent in group) - min(extent.start for extent in group))
+        for group in cheapest_groups(sizes, at_once)
+    )
 
 
 def cost_of(group: Sequence[Extent], sizes: Mapping[Extent, int], at_once: int) -> int:

@@ -152,6 +152,10 @@ class Steps:
             place.begin, place.width = self._begin, self._width
             place.watch.reached(self._begin + self._width * share)
 
+    def expect(self, left: float) -> None:
+        """What is now expected to be left, for loops that learn on the way how long they are."""
+        self._total = self._done + left
+
     @contextmanager
     def next_step(self, weight: float) -> Iterator[None]:
         """What happens inside the `with` is the next step, for loops whose steps are not known before: where the total

@@ -19,19 +19,23 @@ from circuits.arrays import Bools, Floats
 from circuits.evaluation.criteria import CircuitRunner
 from circuits.evaluation.faithfulness import Baseline, faithfulness
 from circuits.evaluation.monotone import Fall, falls
-from circuits.evaluation.sizes import SizeSearch, search_sizes
+from circuits.evaluation.sizes import SizeSearch, expected_end, expected_sizes, search_sizes
 from circuits.metrics import METRICS
 from circuits.model.steps import whole
 from circuits.scores import ComponentScores, EdgeScores
 from graphs.selection import Selected, Selection
-from pipelines.costs.circuit_runs import Batch, passes
-from pipelines.costs.shape_of import shape_of
-from pipelines.discover.expected import expected_to_choose, may_search_on, rankings
+from pipelines.discover.expected import (
+    BEYOND,
+    SearchFor,
+    StillExpected,
+    may_search_on,
+    rankings,
+    sizes_below,
+)
 from pipelines.discover.rules import has_size, made_rule
 from pipelines.discover.told_runs import ToldRuns
 from pipelines.engine.result_file import Result
 from pipelines.engine.stage import Inputs, LoadModel, Stage
-from pipelines.runs.circuit_runs import lengths_among
 from pipelines.runs.codec import baseline_from, prompts_from, scores_from
 from pipelines.runs.stage_inputs import ablation_of
 
@@ -89,10 +93,11 @@ class Choice(NamedTuple):
 class Judge:
     """Runs circuits on the choosing prompts, each of them once."""
 
-    def __init__(self, runner: CircuitRunner, baseline: Baseline, *, expected: float) -> None:
-        """expected  about how many forward passes will be run, of which is told how many have"""
-        self._runner, self.baseline = runner, baseline
-        self._told = ToldRuns(runner.values, weigh=runner.weight, expected=expected, may_be_more=True)
+    def __init__(self, runner: CircuitRunner, baseline: Baseline, expected: StillExpected) -> None:
+        """expected  what is to be run yet, so that it can be told how much of all is done"""
+        self._runner, self.baseline, self._expected = runner, baseline, expected
+        self._told = ToldRuns(runner.values, weigh=runner.weight, first=runner.recording)
+        self._told.expect(expected.passes)
         self._known: dict[bytes, Floats] = {}
 
     @property
@@ -103,6 +108,11 @@ class Judge:
     @property
     def has_gap(self) -> bool:
         return self.baseline.has_gap
+
+    def expect(self, search: SearchFor, sizes: Sequence[int]) -> None:
+        """The sizes that a search is now expected to try yet."""
+        self._expected.expect(search, sizes)
+        self._told.expect(self._expected.passes)
 
     def values(self, edges: Bools) -> Floats:
         """[prompt] the metric of a circuit [edge]."""
@@ -123,9 +133,9 @@ def choose(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Res
     nodes = node_scores(settings, inputs, edges)
     metric, ablation = METRICS[settings["metric"]], ablation_of(settings, inputs, model)
     runner, baseline = CircuitRunner(model(), prompts, metric, ablation), baseline_from(inputs["baseline"][0])
-    judge = Judge(runner, baseline, expected=_passes_expected(settings, runner))
+    judge = Judge(runner, baseline, StillExpected(settings, runner))
     others = [scores_from(inputs[name], prompts) for name in sorted(inputs) if name.startswith("others_")]
-    grounds = {name: _Ground(settings, name == "absolute", edges, nodes, others, judge) for name in rankings(settings)}
+    grounds = {name: _Ground(settings, name, edges, nodes, others, judge) for name in rankings(settings)}
     with whole():
         choices, best, larger = _best(grounds, 1 - settings["tolerance"])
     return Result(
@@ -142,20 +152,14 @@ def choose(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Res
     )
 
 
-def _passes_expected(settings: Mapping[str, Any], runner: CircuitRunner) -> float:
-    """About how many forward passes of the prompts the circuits take, each of them run by itself."""
-    shape, lengths = shape_of(runner.model), lengths_among(runner.prompts)
-    batch = Batch(round(lengths.mean_run * len(runner.prompts)), runner.model.forward.numbers_at_once)
-    return sum(passes(shape, [alone], batch) for alone in expected_to_choose(settings, shape))
-
-
 def _best(grounds: Mapping[str, _Ground], bound: float) -> tuple[list[Choice], Choice, Search | None]:
     """The choice of every ranking, the best of them, and the larger sizes that were tried where it is too small."""
     choices: list[Choice] = []
-    for ranking, ground in grounds.items():
+    for ground in grounds.values():
         # A later ranking is only better with fewer edges than an earlier one that is faithful.
         faithful = [choice.selected.n_edges for choice in choices if choice.is_faithful(ground.bound)]
-        choices.append(_choice(ground, ranking, fewer_than=min(faithful, default=None)))
+        later = list(grounds)[len(choices) + 1 :]
+        choices.append(_choice(ground, fewer_than=min(faithful, default=None), later=later))
     best = min(choices, key=lambda choice: _order(choice, bound))
     return choices, best, _larger_sizes(grounds[best.ranking], best)
 
@@ -191,7 +195,7 @@ class _Ground(NamedTuple):
     """What circuits of one ranking are chosen from, and the prompts that judge them."""
 
     settings: Mapping[str, Any]
-    absolute: bool
+    ranking: str
     edges: EdgeScores
     nodes: ComponentScores | None
     others: Sequence[EdgeScores]
@@ -214,48 +218,74 @@ class _Ground(NamedTuple):
 
     def made(self, **values: Any) -> Selection:
         """The rule of the run, with values of those of its settings that are options."""
-        return made_rule(self.settings["rule"], absolute=self.absolute, position=self.settings["position"], **values)
+        absolute = self.ranking == "absolute"
+        return made_rule(self.settings["rule"], absolute=absolute, position=self.settings["position"], **values)
 
     def select(self, selection: Selection) -> Selected:
         return selection.choose_with(self.others, self.edges, self.nodes)
 
-    def search(self, of: str, make: Make, largest: int, *, smallest: int = 1) -> Search:
-        """The sizes tried, of circuits that `make` gives. Only where clean and corrupt differ."""
-        baseline, values = self.judge.baseline, dict[int, Floats]()
+    def search(
+        self,
+        search: SearchFor,
+        make: Make,
+        largest: int,
+        *,
+        smallest: int = 1,
+        later: Sequence[SearchFor] = (),
+        is_found: bool = True,
+    ) -> Search:
+        """The sizes tried, of circuits that `make` gives. Only where clean and corrupt differ.
+
+        later     searches that try only sizes below the one that this one finds
+        is_found  whether a size that does is expected
+        """
+        judge, values, known = self.judge, dict[int, Floats](), dict[int, float]()
+
+        def expect() -> None:
+            so_far: dict[str, Any] = {"smallest": smallest, "known": known, "bound": self.bound}
+            judge.expect(search, expected_sizes(largest, **so_far, is_found=is_found))
+            for other in later:
+                judge.expect(other, sizes_below(expected_end(largest, **so_far)))
 
         def share(n: int) -> float:
-            values[n] = self.judge.values(self.select(make(n)).mask)
-            measured = faithfulness(values[n], baseline).mean
+            expect()
+            values[n] = judge.values(self.select(make(n)).mask)
+            measured = faithfulness(values[n], judge.baseline).mean
             assert measured is not None
+            known[n] = measured
             return measured
 
         sizes = search_sizes(share, largest, bound=self.bound, smallest=smallest)
+        judge.expect(search, ())
         tried = np.stack([values[n] for n in sizes.tried])
-        intervals = [faithfulness(each, baseline).interval for each in tried]
+        intervals = [faithfulness(each, judge.baseline).interval for each in tried]
         bounded = [None if interval is None else interval.as_json() for interval in intervals]
-        return Search(of, sizes, bounded, falls(list(sizes.tried), tried, baseline))
+        return Search(search.of, sizes, bounded, falls(list(sizes.tried), tried, judge.baseline))
 
 
-def _choice(ground: _Ground, ranking: str, *, fewer_than: int | None) -> Choice:
+def _choice(ground: _Ground, *, fewer_than: int | None, later: Sequence[str]) -> Choice:
     """The circuit of one ranking.
 
     fewer_than  how many edges another ranking needs: more are not tried
+    later       the rankings that come after this one
     """
-    settings, searches = ground.settings, []
+    settings, ranking, searches = ground.settings, ground.ranking, []
     n_edges, nodes, threshold = (settings[name] for name in ("edges", "nodes", "threshold"))
 
-    def smallest_faithful(make: Make, largest: int, of: str) -> Selection:
+    def smallest_faithful(make: Make, largest: int, of: str, **expected: Any) -> Selection:
         """The smallest faithful one; where there is nothing to be faithful to, the smallest."""
         if not ground.judge.has_gap:
             return make(1)
-        searches.append(ground.search(of, make, largest))
+        searches.append(ground.search(SearchFor(ranking, of), make, largest, **expected))
         return make(searches[-1].sizes.best)
 
     is_searched = has_size(settings["rule"]) and threshold is None
     if settings["kind"] == "edges":
         if is_searched and n_edges is None:
             most = ground.n_measured if fewer_than is None else max(1, min(ground.n_measured, fewer_than - 1))
-            selection = smallest_faithful(lambda n: ground.made(n=n), most, "edges")
+            below = [SearchFor(other, "edges") for other in later]
+            expected = {"later": below, "is_found": fewer_than is None}
+            selection = smallest_faithful(lambda n: ground.made(n=n), most, "edges", **expected)
         else:
             selection = ground.made(n=n_edges, minimum=threshold)
     else:
@@ -269,7 +299,9 @@ def _choice(ground: _Ground, ranking: str, *, fewer_than: int | None) -> Choice:
         else:
             selection = replace(selection, n_edges=n_edges)
     selected = ground.select(selection)
-    return Choice(ranking, selected, ground.judge.share(selected), tuple(searches))
+    share = ground.judge.share(selected)
+    ground.judge.expect(SearchFor(ranking, "edges"), ())
+    return Choice(ranking, selected, share, tuple(searches))
 
 
 def _larger_sizes(ground: _Ground, best: Choice) -> Search | None:
@@ -278,7 +310,7 @@ def _larger_sizes(ground: _Ground, best: Choice) -> Search | None:
     is_faithful = best.share is None or best.share >= ground.bound
     if asked is None or is_faithful or asked >= largest or not may_search_on(ground.settings):
         return None
-    return ground.search("edges", lambda n: ground.made(n=n), largest, smallest=asked)
+    return ground.search(BEYOND, lambda n: ground.made(n=n), largest, smallest=asked)
 
 
 CHOOSE = Stage("choose", 8, choose, title="choose the circuit")

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from circuits.evaluation.budgets import BUDGETS
 from circuits.evaluation.sizes import RUNS_PER_SEARCH, expected_sizes, half_way
 from graphs.selection import SELECTIONS
-from pipelines.costs.circuit_runs import Circuits
+from pipelines.costs.circuit_runs import Batch, Circuits, passes
 from pipelines.costs.shape import GPT2_SMALL, Shape
+from pipelines.costs.shape_of import shape_of
 from pipelines.discover.rules import has_setting, has_size
+from pipelines.runs.circuit_runs import lengths_among
+
+if TYPE_CHECKING:
+    from circuits.evaluation.criteria import CircuitRunner
 
 RANKINGS = ("signed", "absolute")
 # About how many circuits are run in a search for one size in one ranking.
@@ -20,6 +25,20 @@ CHOSEN = (Circuits(1, half_way(GPT2_SMALL.wiring.n_edges) / GPT2_SMALL.wiring.n_
 OF_BUDGETS = tuple(Circuits(2, budget) for budget in BUDGETS)
 # Of sizes that are given, how many are too small, so that larger ones are tried as well.
 _TOO_SMALL = 0.5
+
+
+class SearchFor(NamedTuple):
+    """One search for a size.
+
+    of  what the size is of, `edges` or `components`
+    """
+
+    ranking: str
+    of: str
+
+
+# Of larger sizes than the one given, in the ranking that is taken.
+BEYOND = SearchFor("taken", "edges")
 
 
 def rankings(settings: Mapping[str, Any]) -> Sequence[str]:
@@ -71,28 +90,63 @@ def expected_to_choose(settings: Mapping[str, Any], shape: Shape | None) -> list
 
     settings  what decides the circuit, as the stage `choose` has them
     """
-    shape = shape or GPT2_SMALL
+    return [circuits for search in expected_searches(settings, shape or GPT2_SMALL).values() for circuits in search]
+
+
+def expected_searches(settings: Mapping[str, Any], shape: Shape) -> dict[SearchFor, list[Circuits]]:
+    """The circuits that each search runs, in the order of the searches; a size that is given is a search of one."""
     of_edges = shape.wiring.n_edges
     n_edges, n_nodes, threshold = (settings[name] for name in ("edges", "nodes", "threshold"))
     searches = has_size(settings["rule"]) and threshold is None
-    found: list[Circuits] = []
-    for number, _ in enumerate(rankings(settings)):
-        if settings["kind"] == "components":
-            found += _of_components(shape) if searches and n_nodes is None else []
-            sizes = expected_sizes(of_edges) if n_edges is None else [n_edges]
-        elif searches and n_edges is None:
-            # A later ranking is only better with fewer edges.
-            sizes = expected_sizes(of_edges, below=half_way(of_edges) if number else None)
-        else:
+    found: dict[SearchFor, list[Circuits]] = {}
+    for number, ranking in enumerate(rankings(settings)):
+        of_components = settings["kind"] == "components"
+        if of_components and searches and n_nodes is None:
+            found[SearchFor(ranking, "components")] = of_sizes("components", expected_sizes(shape.n_writers - 1), shape)
+        if n_edges is not None or not (of_components or searches):
             sizes = [n_edges or half_way(of_edges)]
-        found += [Circuits(1, size / of_edges) for size in sizes]
+        elif of_components or not number:
+            sizes = expected_sizes(of_edges)
+        else:
+            sizes = sizes_below(half_way(of_edges))
+        found[SearchFor(ranking, "edges")] = of_sizes("edges", sizes, shape)
     if settings["kind"] == "edges" and n_edges is not None and n_edges < of_edges and may_search_on(settings):
-        larger = expected_sizes(of_edges, smallest=n_edges)[1:]
-        found += [Circuits(_TOO_SMALL, size / of_edges) for size in larger]
+        larger = of_sizes("edges", expected_sizes(of_edges, smallest=n_edges)[1:], shape)
+        found[BEYOND] = [circuits._replace(n=_TOO_SMALL) for circuits in larger]
     return found
 
 
-def _of_components(shape: Shape) -> list[Circuits]:
-    """Circuits of some components and all edges among these."""
-    most = shape.n_writers - 1
-    return [Circuits(1, (size / most) ** 2) for size in expected_sizes(most)]
+def of_sizes(of: str, sizes: Iterable[int], shape: Shape) -> list[Circuits]:
+    """A circuit of each size: of edges, or of components and all edges among these."""
+    if of == "edges":
+        return [Circuits(1, size / shape.wiring.n_edges) for size in sizes]
+    return [Circuits(1, (size / (shape.n_writers - 1)) ** 2) for size in sizes]
+
+
+def sizes_below(size: int) -> list[int]:
+    """The sizes that the search of a later ranking tries: it is only better with fewer than `size` edges, and none of
+    these is expected to do."""
+    return expected_sizes(max(1, size - 1), is_found=False)
+
+
+class StillExpected:
+    """The forward passes of all prompts that searches are expected to take yet, each circuit run by itself."""
+
+    def __init__(self, settings: Mapping[str, Any], runner: CircuitRunner) -> None:
+        """settings  what decides the circuit, as the stage `choose` has them"""
+        prompts, self._shape = runner.prompts, shape_of(runner.model)
+        n_tokens = round(lengths_among(prompts).mean_run * len(prompts))
+        self._batch = Batch(n_tokens, runner.model.forward.numbers_at_once)
+        searches = expected_searches(settings, self._shape)
+        self._passes = {search: self._passes_of(circuits) for search, circuits in searches.items()}
+
+    def expect(self, search: SearchFor, sizes: Sequence[int]) -> None:
+        """The sizes that a search is now expected to try yet."""
+        self._passes[search] = self._passes_of(of_sizes(search.of, sizes, self._shape))
+
+    @property
+    def passes(self) -> float:
+        return sum(self._passes.values())
+
+    def _passes_of(self, circuits: Sequence[Circuits]) -> float:
+        return sum(passes(self._shape, [alone], self._batch) for alone in circuits)

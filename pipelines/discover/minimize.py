@@ -45,12 +45,8 @@ def search_round(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) 
     runner = CircuitRunner(model(), prompts, METRICS[settings["metric"]], ablation)
     n_left = expected_runs(settings, int(np.count_nonzero(inputs["choose"][0].arrays["mask"]))) - len(kept.digests)
     n_expected = min(RUNS_PER_ROUND, max(n_left, RUNS_PER_ROUND // 2))
-    told = ToldRuns(
-        runner.values,
-        weigh=lambda circuits: PASSES_PER_RUN * len(circuits),
-        expected=PASSES_PER_RUN * n_expected,
-        may_be_more=False,
-    )
+    told = ToldRuns(runner.values, weigh=lambda circuits: PASSES_PER_RUN * len(circuits), first=runner.recording)
+    told.expect(PASSES_PER_RUN * n_expected)
     runs = _runs(inputs, told.values, kept, n_now=RUNS_PER_ROUND)
     try:
         with whole():

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
 from circuits.data.prompts import PromptSet
 from circuits.model import room
-from circuits.model.lengths import TOKENS_PER_PASS, Extent, cheapest_groups
+from circuits.model.lengths import RECORDING, TOKENS_PER_PASS, Extent, tokens_run
 from circuits.model.room import PROMPTS_AT_ONCE
 from circuits.model.sources import find_model
 from pipelines.costs.circuit_runs import Batch, Circuits, passes
@@ -22,8 +20,6 @@ from pipelines.engine.result_file import Result
 from pipelines.engine.store import Store
 from pipelines.runs.codec import prompts_from
 
-# The clean and the ablated run, which circuits run beside.
-_RECORDED = 2
 # Where nothing is known of the prompts: how much of them comes after the first difference.
 _UNKNOWN = 0.5
 # Free bytes of a machine that has room for batches of any size that are run.
@@ -47,7 +43,7 @@ class Lengths(NamedTuple):
     @property
     def mean_run(self) -> float:
         """Tokens that are run of a prompt, on average, with those that are filled up."""
-        return _tokens_run(tuple(self.n_tokens), tuple(self.n_run)) / len(self.n_tokens)
+        return _tokens_run(self.n_tokens, self.n_run) / len(self.n_tokens)
 
 
 def lengths_from(prompts: Result) -> Lengths:
@@ -103,22 +99,17 @@ class Runner(NamedTuple):
         n_recorded  how often the clean and the ablated run are made beside
         """
         if self.lengths is None:
-            return (stop - first) * (n_recorded * _RECORDED + _UNKNOWN * passes(self.shape, circuits))
+            return (stop - first) * (n_recorded * RECORDING + _UNKNOWN * passes(self.shape, circuits))
         lengths, runs = self.lengths.n_tokens[first:stop], self.lengths.n_run[first:stop]
-        n_tokens, n_run = sum(lengths), _tokens_run(tuple(lengths), tuple(runs))
+        n_tokens, n_run = sum(lengths), _tokens_run(lengths, runs)
         of_circuits = passes(self.shape, circuits, Batch(n_run, self.numbers))
-        return (n_recorded * _RECORDED * (n_tokens + TOKENS_PER_PASS) + n_run * of_circuits) / self.lengths.mean
+        return (n_recorded * RECORDING * (n_tokens + TOKENS_PER_PASS) + n_run * of_circuits) / self.lengths.mean
 
 
-@lru_cache(maxsize=1024)
-def _tokens_run(n_tokens: tuple[int, ...], n_run: tuple[int, ...]) -> int:
-    """Tokens that are run of prompts: those that come together, from the earliest first difference to the longest."""
-    sizes = Counter(Extent(length, length - run) for length, run in zip(n_tokens, n_run, strict=True))
-    return sum(
-        sum(sizes[extent] for extent in group)
-        * (max(extent.length for extent in group) - min(extent.start for extent in group))
-        for group in cheapest_groups(sizes, PROMPTS_AT_ONCE)
-    )
+def _tokens_run(n_tokens: Sequence[int], n_run: Sequence[int]) -> int:
+    """Tokens that are run of prompts."""
+    extents = (Extent(length, length - run) for length, run in zip(n_tokens, n_run, strict=True))
+    return tokens_run(tuple(extents), PROMPTS_AT_ONCE)
 
 
 class Planned(NamedTuple):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from circuits.evaluation.sizes import search_sizes
+from circuits.evaluation.sizes import expected_sizes, search_sizes
 
 
 @given(st.integers(1, 5_000), st.data())
@@ -51,3 +51,23 @@ def test_sizes_above_the_one_found_are_tried_too():
 def test_sizes_that_do_not_exist_are_refused(smallest, largest):
     with pytest.raises(ValueError, match=f"sizes from {smallest} to {largest}"):
         search_sizes(float, largest, bound=0.85, smallest=smallest)
+
+
+@given(st.lists(st.floats(-1, 2), min_size=1, max_size=300), st.floats(0.1, 1), st.data())
+def test_what_is_tried_next_is_expected_and_nothing_once_the_search_has_ended(curve, bound, data):
+    smallest = data.draw(st.integers(1, len(curve)))
+    known: dict[int, float] = {}
+
+    def faithfulness(size: int) -> float:
+        assert size in expected_sizes(len(curve), smallest=smallest, known=known, bound=bound)
+        known[size] = curve[size - 1]
+        return known[size]
+
+    search_sizes(faithfulness, len(curve), bound=bound, smallest=smallest)
+    assert expected_sizes(len(curve), smallest=smallest, known=known, bound=bound) == []
+
+
+def test_a_search_that_nothing_is_expected_of_is_expected_to_go_on_where_a_size_does():
+    assert expected_sizes(64, is_found=False) == [1, 2, 4, 8, 16, 32, 64]
+    assert expected_sizes(64, known={1: 0.0, 2: 0.5}, is_found=False) == [4, 8, 16, 32, 64]
+    assert expected_sizes(64, known={1: 0.0, 2: 0.5, 4: 1.0}, is_found=False) == [3, 6, 12]
