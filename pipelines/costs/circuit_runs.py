@@ -83,6 +83,15 @@ def parts_drawn(shape: Shape, share: float) -> Parts:
     return Parts(n_ports, n_heads, n_mlps, 1 + n_heads + n_mlps)
 
 
+def parts_of_components(shape: Shape, n: float) -> Parts:
+    """What is run of a circuit of some components, as many of each kind as the model has, and all edges among them."""
+    n_heads = n * shape.n_heads / (shape.n_heads + 1)
+    in_layer = shape.n_heads + 2 * shape.n_kv_heads
+    # Several heads may share keys and values.
+    n_ports = min(3 * n_heads, n_heads + 2 * shape.n_kv_heads * shape.n_layers, shape.n_layers * in_layer)
+    return Parts(n_ports, n_heads, n - n_heads, 1 + n)
+
+
 def passes_of_one(shape: Shape, parts: Parts, batch: Batch | None = None, *, n_stacked: int = 1) -> float:
     """Forward passes of the tokens that are run that a circuit takes.
 

@@ -114,6 +114,10 @@ class Judge:
         self._expected.expect(search, sizes)
         self._told.expect(self._expected.passes)
 
+    def learn(self, search: SearchFor, size: int, edges: Bools) -> None:
+        """The circuit [edge] of one size of a search, by which it is known what others take."""
+        self._expected.learn(search, size, self._runner.weight(self._runner.circuit(edges)[None]))
+
     def values(self, edges: Bools) -> Floats:
         """[prompt] the metric of a circuit [edge]."""
         key = edges.tobytes()
@@ -249,7 +253,9 @@ class _Ground(NamedTuple):
 
         def share(n: int) -> float:
             expect()
-            values[n] = judge.values(self.select(make(n)).mask)
+            circuit = self.select(make(n)).mask
+            values[n] = judge.values(circuit)
+            judge.learn(search, n, circuit)
             measured = faithfulness(values[n], judge.baseline).mean
             assert measured is not None
             known[n] = measured
@@ -294,7 +300,9 @@ def _choice(ground: _Ground, *, fewer_than: int | None, later: Sequence[str]) ->
         else:
             selection = ground.made(n=nodes, minimum=threshold)
         if n_edges is None:
-            among, most = selection, max(1, ground.select(selection).n_edges)
+            among, of_components = selection, ground.select(selection)
+            most = max(1, of_components.n_edges)
+            ground.judge.learn(SearchFor(ranking, "edges"), most, of_components.mask)
             selection = smallest_faithful(lambda n: replace(among, n_edges=n), most, "edges")
         else:
             selection = replace(selection, n_edges=n_edges)

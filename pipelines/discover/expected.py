@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from circuits.evaluation.budgets import BUDGETS
 from circuits.evaluation.sizes import RUNS_PER_SEARCH, expected_sizes, half_way
 from graphs.selection import SELECTIONS
-from pipelines.costs.circuit_runs import Batch, Circuits, passes
+from pipelines.costs.circuit_runs import Batch, Circuits, parts_of_components, passes
 from pipelines.costs.shape import GPT2_SMALL, Shape
 from pipelines.costs.shape_of import shape_of
 from pipelines.discover.rules import has_setting, has_size
@@ -100,15 +102,18 @@ def expected_searches(settings: Mapping[str, Any], shape: Shape) -> dict[SearchF
     searches = has_size(settings["rule"]) and threshold is None
     found: dict[SearchFor, list[Circuits]] = {}
     for number, ranking in enumerate(rankings(settings)):
-        of_components = settings["kind"] == "components"
-        if of_components and searches and n_nodes is None:
-            found[SearchFor(ranking, "components")] = of_sizes("components", expected_sizes(shape.n_writers - 1), shape)
-        if n_edges is not None or not (of_components or searches):
+        among = of_edges
+        if settings["kind"] == "components":
+            most = shape.n_writers - 1
+            if searches and n_nodes is None:
+                found[SearchFor(ranking, "components")] = of_sizes("components", expected_sizes(most), shape)
+            among = max(1, round(of_edges * ((n_nodes or half_way(most)) / most) ** 2))
+        if n_edges is not None or not (searches or settings["kind"] == "components"):
             sizes = [n_edges or half_way(of_edges)]
-        elif of_components or not number:
-            sizes = expected_sizes(of_edges)
-        else:
+        elif number and settings["kind"] == "edges":
             sizes = sizes_below(half_way(of_edges))
+        else:
+            sizes = expected_sizes(among)
         found[SearchFor(ranking, "edges")] = of_sizes("edges", sizes, shape)
     if settings["kind"] == "edges" and n_edges is not None and n_edges < of_edges and may_search_on(settings):
         larger = of_sizes("edges", expected_sizes(of_edges, smallest=n_edges)[1:], shape)
@@ -120,7 +125,7 @@ def of_sizes(of: str, sizes: Iterable[int], shape: Shape) -> list[Circuits]:
     """A circuit of each size: of edges, or of components and all edges among these."""
     if of == "edges":
         return [Circuits(1, size / shape.wiring.n_edges) for size in sizes]
-    return [Circuits(1, (size / (shape.n_writers - 1)) ** 2) for size in sizes]
+    return [Circuits(1, (size / (shape.n_writers - 1)) ** 2, parts_of_components(shape, size)) for size in sizes]
 
 
 def sizes_below(size: int) -> list[int]:
@@ -130,23 +135,42 @@ def sizes_below(size: int) -> list[int]:
 
 
 class StillExpected:
-    """The forward passes of all prompts that searches are expected to take yet, each circuit run by itself."""
+    """The forward passes of all prompts that searches are expected to take yet, each circuit run by itself.
+
+    Circuits grow in a search: one takes no less than those that are smaller, and no more than those that are larger.
+    """
 
     def __init__(self, settings: Mapping[str, Any], runner: CircuitRunner) -> None:
         """settings  what decides the circuit, as the stage `choose` has them"""
         prompts, self._shape = runner.prompts, shape_of(runner.model)
         n_tokens = round(lengths_among(prompts).mean_run * len(prompts))
         self._batch = Batch(n_tokens, runner.model.forward.numbers_at_once)
+        self._known: dict[SearchFor, dict[int, float]] = defaultdict(dict)
         searches = expected_searches(settings, self._shape)
-        self._passes = {search: self._passes_of(circuits) for search, circuits in searches.items()}
+        self._passes = {search: sum(map(self._of, circuits)) for search, circuits in searches.items()}
 
     def expect(self, search: SearchFor, sizes: Sequence[int]) -> None:
         """The sizes that a search is now expected to try yet."""
-        self._passes[search] = self._passes_of(of_sizes(search.of, sizes, self._shape))
+        known = self._known[search]
+        self._passes[search] = sum(
+            _between(known, size, self._of(circuit))
+            for size, circuit in zip(sizes, of_sizes(search.of, sizes, self._shape), strict=True)
+        )
+
+    def learn(self, search: SearchFor, size: int, n_passes: float) -> None:
+        """What the circuit of one size takes, of those of a search."""
+        self._known[search][size] = n_passes
 
     @property
     def passes(self) -> float:
         return sum(self._passes.values())
 
-    def _passes_of(self, circuits: Sequence[Circuits]) -> float:
-        return sum(passes(self._shape, [alone], self._batch) for alone in circuits)
+    def _of(self, circuits: Circuits) -> float:
+        return passes(self._shape, [circuits], self._batch)
+
+
+def _between(known: Mapping[int, float], size: int, guess: float) -> float:
+    """What a size takes: no less than smaller ones, and no more than larger ones."""
+    least = max((value for at, value in known.items() if at < size), default=0.0)
+    most = min((value for at, value in known.items() if at > size), default=math.inf)
+    return min(max(guess, least), most)

@@ -10,8 +10,10 @@ from circuits.ablations import Zero
 from circuits.methods import ActivationPatching, AtPStar, EdgeAttribution
 from circuits.metrics import METRICS
 from circuits.model.load import load_model, model_from_module
+from circuits.model.steps import watched_by
 from tests.circuits.hand_models import induction_prompts, write_induction
 from tests.conftest import random_module, random_prompts
+from tests.notes import Notes
 
 LOGIT_DIFFERENCE = METRICS["logit-difference"]
 
@@ -104,3 +106,14 @@ def test_parts_inside_the_attention_need_a_run_to_take_values_from(family_model)
 def test_unknown_parts_name_the_known_ones():
     with pytest.raises(ValueError, match="Known: head, mlp, query, key, value"):
         AtPStar(kinds=("residual",))  # pyright: ignore[reportArgumentType]
+
+
+def test_how_far_it_is_is_told_gradient_by_gradient_and_then_by_positions(family_model, monkeypatch):
+    notes, model, prompts = Notes(), family_model("llama"), random_prompts(4)
+    monkeypatch.setattr(type(model.forward), "tokens_with_gradients", 4 * prompts.n_positions)
+    with watched_by(notes):
+        AtPStar(at="positions").score(model, prompts, metric=LOGIT_DIFFERENCE)
+    n_positions, of_gradients = prompts.n_positions, 3 * model.wiring.n_layers
+    whole = of_gradients + 4 * n_positions
+    after_each = [*range(3, of_gradients + 1, 3), *range(of_gradients, int(whole) + 1, 4)]
+    assert sorted(set(notes.shares)) == pytest.approx(sorted({0.0, *(done / whole for done in after_each)}))

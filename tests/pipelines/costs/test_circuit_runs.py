@@ -14,7 +14,15 @@ from circuits.metrics import METRICS
 from circuits.model.lengths import TOKENS_PER_PASS
 from circuits.model.load import load_model
 from circuits.model.multiply_adds import counted
-from pipelines.costs.circuit_runs import Batch, Circuits, parts_drawn, parts_of, passes, passes_of_one
+from pipelines.costs.circuit_runs import (
+    Batch,
+    Circuits,
+    parts_drawn,
+    parts_of,
+    parts_of_components,
+    passes,
+    passes_of_one,
+)
 from pipelines.costs.shape import GPT2_SMALL, SHAPES, Shape
 from pipelines.costs.shape_of import shape_of
 from tests.conftest import random_prompts
@@ -25,6 +33,13 @@ ONE = Shape("one", 1, 2, 1, 3, 5, 7, 11, mlp_products=3)
 def test_what_is_run_of_a_circuit_is_counted():
     edges = map(Edge.parse, ["input->a0.h0<q>", "input->a0.h0<v>", "input->m0", "a0.h0->m0", "m0->logits"])
     assert parts_of(edges) == Parts(n_ports=2, n_heads=1, n_mlps=1, n_writers=3)
+
+
+def test_a_circuit_of_components_is_run_where_these_are():
+    """Of 12 heads to an MLP: 26 components are 24 heads, with a query, keys and values each, and 2 MLPs."""
+    assert parts_of_components(GPT2_SMALL, 26) == Parts(n_ports=72, n_heads=24, n_mlps=2, n_writers=27)
+    every = GPT2_SMALL.n_writers - 1
+    assert parts_of_components(GPT2_SMALL, every) == parts_drawn(GPT2_SMALL, 1)
 
 
 def test_a_circuit_of_all_edges_can_be_counted_by_hand():

@@ -61,6 +61,9 @@ class NothingExpected(NamedTuple):
     def expect(self, search: Any, sizes: Any) -> None:
         return None
 
+    def learn(self, search: Any, size: int, n_passes: float) -> None:
+        return None
+
 
 def baseline_of(effects: Floats) -> Baseline:
     return Baseline(effects.sum(axis=1), np.zeros(len(effects)), None)
