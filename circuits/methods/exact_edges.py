@@ -22,10 +22,10 @@ from circuits.citations import CONMY_2023, SYED_2023
 from circuits.components import Edge, Wiring
 from circuits.data.prompts import PromptSet
 from circuits.lookup import lookup
-from circuits.methods.base import CORRUPT, EdgeMethod, Method
+from circuits.methods.base import CORRUPT, EdgeMethod, GradientMethod, Method
 from circuits.methods.registry import METHODS, register
 from circuits.metrics import Metric
-from circuits.model.steps import beforehand, kept_tensor, slices, steps, whole
+from circuits.model.steps import Steps, kept_tensor, slices, steps, whole
 from circuits.scores import EdgeScores, Scores
 
 if TYPE_CHECKING:
@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from circuits.effects.paired_runs import Pair
     from circuits.model.forward import Forward
     from circuits.model.load import Model
+
+# In forward passes: what an edge takes on average, which is run from its layer on, and a point of a screen, which takes
+# a gradient.
+_OF_EDGE, _OF_POINT = 0.5, 3.0
 
 
 @register
@@ -89,14 +93,26 @@ class ExactEdges(EdgeMethod):
 
     def score(self, model: Model, prompts: PromptSet, *, metric: Metric, ablation: Ablation = CORRUPT) -> EdgeScores:
         """Exact scores [prompt, edge] of the wanted edges; 0 and not measured for the others."""
-        from circuits.effects.paired_runs import each_pair
 
         self.check(model, prompts, metric, ablation)
-        wanted = self._named(model.wiring)
-        if self.screen is not None:
-            with beforehand():
-                estimate = self._screening().score(model, prompts, metric=metric, ablation=ablation)
-            wanted = self._contested(wanted, estimate)
+        named = self._named(model.wiring)
+        with whole():
+            if self.screen is None:
+                return self._measured(model, prompts, metric, ablation, named)
+            screening = self._screening()
+            of_screen = _OF_POINT * screening.n_points if isinstance(screening, GradientMethod) else 0.0
+            of_measuring = _OF_EDGE * self._n_contested(int(named.sum()))
+            told = Steps(of_screen + of_measuring)
+            with told.next_step(of_screen):
+                estimate = screening.score(model, prompts, metric=metric, ablation=ablation)
+            with told.next_step(of_measuring):
+                return self._measured(model, prompts, metric, ablation, self._contested(named, estimate))
+
+    def _measured(
+        self, model: Model, prompts: PromptSet, metric: Metric, ablation: Ablation, wanted: Bools
+    ) -> EdgeScores:
+        from circuits.effects.paired_runs import each_pair
+
         scores = np.zeros((len(prompts), model.wiring.n_edges), dtype=np.float32)
 
         def measure(pair: Pair) -> None:
@@ -104,8 +120,7 @@ class ExactEdges(EdgeMethod):
             scores[np.asarray(pair.batch.prompt_indices)] = effects.T.cpu().numpy()
 
         at_once = model.forward.prompts_with_writers_at_once(prompts.n_positions)
-        with whole():
-            each_pair(model, prompts, metric, ablation, measure, at_once=at_once)
+        each_pair(model, prompts, metric, ablation, measure, at_once=at_once)
         return EdgeScores(model.wiring, scores, wanted, self.provenance(model, prompts, metric, ablation))
 
     def _named(self, wiring: Wiring) -> Bools:
@@ -130,10 +145,12 @@ class ExactEdges(EdgeMethod):
             )
         ranking = estimate.ranking(absolute=True)
         ranking = ranking[named[ranking]]
-        n_wanted = round(self.contested * len(ranking)) if self.contested <= 1 else int(self.contested)
         wanted = np.zeros(len(named), dtype=np.bool_)
-        wanted[ranking[: max(1, n_wanted)]] = True
+        wanted[ranking[: self._n_contested(len(ranking))]] = True
         return wanted
+
+    def _n_contested(self, n_named: int) -> int:
+        return max(1, round(self.contested * n_named) if self.contested <= 1 else int(self.contested))
 
 
 def edge_corruptions(forward: Forward, wiring: Wiring, pair: Pair, wanted: Bools) -> Tensor:

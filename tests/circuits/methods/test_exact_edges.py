@@ -17,8 +17,10 @@ from circuits.methods import EdgeAttribution, ExactEdges, IntegratedEdgeAttribut
 from circuits.methods.eap_ig import points
 from circuits.metrics import METRICS
 from circuits.model.load import load_model
+from circuits.model.steps import watched_by
 from tests.circuits.hand_models import QUESTION, write_detector
 from tests.conftest import MORE_FAMILIES, SAMPLES, UNLIKE, mostly_slow, random_prompts
+from tests.notes import Notes
 
 LOGIT_DIFFERENCE = METRICS["logit-difference"]
 
@@ -119,6 +121,18 @@ def test_a_screen_measures_the_edges_that_the_estimate_ranks_highest(contested, 
     # The ranking is that of all prompts together, so they must not be split over jobs.
     assert not method.per_prompt
     assert ExactEdges().per_prompt
+
+
+def test_a_screen_is_part_of_what_is_told(family_model):
+    """Its five points take three passes each; each of a hundred edges about half of one."""
+    notes = Notes()
+    with watched_by(notes):
+        method = ExactEdges(screen="eap-ig", contested=100)
+        method.score(family_model("gpt2"), random_prompts(4, length=6), metric=LOGIT_DIFFERENCE)
+    assert notes.shares == sorted(notes.shares)
+    assert any(share == pytest.approx(15 / 65) for share in notes.shares)
+    assert sum(share > 16 / 65 for share in notes.shares) > 3
+    assert notes.shares[-1] == pytest.approx(1.0)
 
 
 def test_a_screen_that_is_no_estimate_is_refused():
