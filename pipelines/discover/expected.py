@@ -102,18 +102,16 @@ def expected_searches(settings: Mapping[str, Any], shape: Shape) -> dict[SearchF
     searches = has_size(settings["rule"]) and threshold is None
     found: dict[SearchFor, list[Circuits]] = {}
     for number, ranking in enumerate(rankings(settings)):
-        among = of_edges
-        if settings["kind"] == "components":
-            most = shape.n_writers - 1
-            if searches and n_nodes is None:
-                found[SearchFor(ranking, "components")] = of_sizes("components", expected_sizes(most), shape)
-            among = max(1, round(of_edges * ((n_nodes or half_way(most)) / most) ** 2))
-        if n_edges is not None or not (searches or settings["kind"] == "components"):
+        of_components = settings["kind"] == "components"
+        if of_components and searches and n_nodes is None:
+            found[SearchFor(ranking, "components")] = of_sizes("components", expected_sizes(shape.n_writers - 1), shape)
+        if n_edges is not None or not (of_components or searches):
             sizes = [n_edges or half_way(of_edges)]
-        elif number and settings["kind"] == "edges":
+        elif number and not of_components:
             sizes = sizes_below(half_way(of_edges))
         else:
-            sizes = expected_sizes(among)
+            # Before components are chosen, the edges among them may be nearly all or few.
+            sizes = expected_sizes(of_edges)
         found[SearchFor(ranking, "edges")] = of_sizes("edges", sizes, shape)
     if settings["kind"] == "edges" and n_edges is not None and n_edges < of_edges and may_search_on(settings):
         larger = of_sizes("edges", expected_sizes(of_edges, smallest=n_edges)[1:], shape)

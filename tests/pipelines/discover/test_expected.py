@@ -55,13 +55,9 @@ def test_a_size_that_is_given_is_run_and_larger_ones_every_second_time():
 
 
 def test_components_are_searched_and_then_edges_among_them():
-    n_components = SHAPE.n_writers - 1
-    among = round(N_EDGES * (round(np.sqrt(n_components)) / n_components) ** 2)
     sizes = expected(method="activation-patching", ranking="signed")
-    assert sizes[-len(expected_sizes(among)) :] == expected_sizes(among)
-    assert len(sizes) == len(expected_sizes(among)) + len(expected_sizes(n_components))
-    few = round(N_EDGES * (9 / n_components) ** 2)
-    assert expected(method="activation-patching", ranking="signed", nodes=9) == expected_sizes(few)
+    assert sizes[-len(expected_sizes(N_EDGES)) :] == expected_sizes(N_EDGES)
+    assert len(sizes) == len(expected_sizes(N_EDGES)) + len(expected_sizes(SHAPE.n_writers - 1))
     given = expected(method="activation-patching", ranking="signed", nodes=9, edges=50)
     assert given == [50]
 
