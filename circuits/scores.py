@@ -51,6 +51,8 @@ observed   what a part does on a clean run (`circuits.profiles`); no effect at a
 """
 OF_NO_PROMPTS: frozenset[ScoresAre] = frozenset(("learned", "given"))
 """What is not measured prompt by prompt: every prompt has the same scores, and says nothing of how sure they are."""
+ROUNDING = 1e-5
+"""Effects on a metric, as a share of its size, that may be rounding of logits in float32, grown over the layers."""
 NOT_RECORDED = "not recorded"  # what tables say in place of it, for files of versions that did not keep it
 
 

@@ -21,12 +21,12 @@ from circuits.arrays import Bools
 from circuits.citations import CONMY_2023, SYED_2023
 from circuits.components import Edge, Wiring
 from circuits.data.prompts import PromptSet
-from circuits.lookup import lookup
 from circuits.methods.base import CORRUPT, EdgeMethod, GradientMethod, Method
-from circuits.methods.registry import METHODS, register
+from circuits.methods.first_estimate import estimated, estimating
+from circuits.methods.registry import register
 from circuits.metrics import Metric
 from circuits.model.steps import Steps, kept_tensor, slices, steps, whole
-from circuits.scores import EdgeScores, Scores
+from circuits.scores import EdgeScores
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -104,7 +104,7 @@ class ExactEdges(EdgeMethod):
             of_measuring = _OF_EDGE * self._n_contested(int(named.sum()))
             told = Steps(of_screen + of_measuring)
             with told.next_step(of_screen):
-                estimate = screening.score(model, prompts, metric=metric, ablation=ablation)
+                estimate = estimated(screening, model, prompts, metric, ablation, refusal=self._no_ranking)
             with told.next_step(of_measuring):
                 return self._measured(model, prompts, metric, ablation, self._contested(named, estimate))
 
@@ -132,17 +132,17 @@ class ExactEdges(EdgeMethod):
         return wanted
 
     def _screening(self) -> Method:
-        estimates = {name: method for name, method in METHODS.items() if method.sums_to_nodes}
-        return lookup(estimates, str(self.screen), "screen of exact-edges")()
+        return estimating(str(self.screen), "screen of exact-edges")
 
-    def _contested(self, named: Bools, estimate: Scores) -> Bools:
+    @property
+    def _no_ranking(self) -> str:
+        return (
+            f"exact-edges: every edge scores 0 by its screen {self.screen!r}, which so ranks none before another. "
+            "Choose another screen, or leave it out to measure all edges."
+        )
+
+    def _contested(self, named: Bools, estimate: EdgeScores) -> Bools:
         """[edge] the named edges that the estimate ranks highest."""
-        assert isinstance(estimate, EdgeScores)
-        if not estimate.per_prompt.any():
-            raise ValueError(
-                f"exact-edges: every edge scores 0 by its screen {self.screen!r}, which so ranks none before another. "
-                "Choose another screen, or leave it out to measure all edges."
-            )
         ranking = estimate.ranking(absolute=True)
         ranking = ranking[named[ranking]]
         wanted = np.zeros(len(named), dtype=np.bool_)

@@ -30,9 +30,9 @@ import numpy as np
 from circuits.ablations import Ablation
 from circuits.citations import BHASKAR_2024, LOUIZOS_2018
 from circuits.data.prompts import PromptSet
-from circuits.lookup import lookup
 from circuits.methods.base import CORRUPT, Method
-from circuits.methods.registry import METHODS, register
+from circuits.methods.first_estimate import estimated, estimating
+from circuits.methods.registry import register
 from circuits.metrics import Metric
 from circuits.model.steps import beforehand, steps, whole
 from circuits.scores import EdgeScores
@@ -137,8 +137,7 @@ class MaskLearning(Method):
         return EdgeScores(model.wiring, rows, measured, self.provenance(model, prompts, metric, ablation))
 
     def _starting(self) -> Method:
-        estimates = {name: method for name, method in METHODS.items() if method.sums_to_nodes}
-        return lookup(estimates, str(self.start), "start of mask-learning")()
+        return estimating(str(self.start), "start of mask-learning")
 
     def _first_logits(self, model: Model, prompts: PromptSet, metric: Metric, ablation: Ablation) -> Tensor:
         """[edge] float32, of mean 0."""
@@ -146,14 +145,12 @@ class MaskLearning(Method):
 
         logits = np.zeros(model.wiring.n_edges)
         if self.start is not None:
+            refusal = (
+                f"mask-learning: every edge scores 0 by its start {self.start!r}, which so ranks none before another. "
+                "Choose another start, or leave it out to begin with all edges alike."
+            )
             with beforehand():
-                estimate = self._starting().score(model, prompts, metric=metric, ablation=ablation)
-            assert isinstance(estimate, EdgeScores)
-            if not estimate.per_prompt.any():
-                raise ValueError(
-                    f"mask-learning: every edge scores 0 by its start {self.start!r}, which so ranks none before "
-                    "another. Choose another start, or leave it out to begin with all edges alike."
-                )
+                estimate = estimated(self._starting(), model, prompts, metric, ablation, refusal=refusal)
             logits[estimate.ranking()] = -np.log(np.arange(1, len(logits) + 1))
         return torch.from_numpy(logits - logits.mean()).float().to(model.forward.device)
 

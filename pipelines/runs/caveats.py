@@ -12,7 +12,7 @@ from circuits.arrays import Bools, Floats
 from circuits.data.prompts import END, PromptSet
 from circuits.evaluation.faithfulness import Baseline
 from circuits.intervals import excludes_zero, t_interval, wilson_interval
-from circuits.scores import ComponentScores, Scores
+from circuits.scores import ROUNDING, ComponentScores, Scores
 from circuits.solved import dropped
 from circuits.tasks.from_template import are_all
 from graphs.flaws import flaws_of, why_unsolved
@@ -20,7 +20,6 @@ from pipelines.runs.run import Run
 from pipelines.runs.settings import PromptSettings, RunConfig
 
 _NEGLIGIBLE = 1e-3  # of the difference between clean and ablated
-_ROUNDING = 1e-5  # of logits in float32, grown over the layers; relative
 _LISTED = 8
 _IN_MODEL_ORDER = "What is chosen by these scores comes in the model's own order."
 _LOOK_ELSEWHERE = "Look at other parts or positions (the method's settings), or use another method or ablation."
@@ -128,7 +127,7 @@ def of_zero_scores(scores: Scores, size: float, *, position: str | None = None) 
 
     size  of the metric, whose rounding is no effect
     """
-    least = _ROUNDING * size if _are_effects(scores) else 0.0
+    least = ROUNDING * size if _are_effects(scores) else 0.0
 
     def is_zero(some: Scores) -> bool:
         return float(np.abs(some.per_prompt).max()) <= least

@@ -1,4 +1,4 @@
-"""Edge scores in parts of a layer's readers: however small the parts, every bit is that of the whole."""
+"""Edge scores in parts of a layer's readers: however small the parts, they are those of the whole but for rounding."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_parts_are_even_and_hold_what_they_may(monkeypatch):
 
 
 def test_parts_have_at_least_four_readers_or_all(monkeypatch):
-    """A product of fewer rows is summed by another kernel, in another order."""
+    """Smaller products are slower, and on many processors summed by another kernel, in another order."""
     assert parts(15, 1, monkeypatch) == [5, 5, 5]
     assert parts(12, 1, monkeypatch) == [4, 4, 4]
     assert parts(7, 1, monkeypatch) == [7]
@@ -58,11 +58,11 @@ OTHER_FAMILIES = ("neox", "llama", "qwen3")
         ],
     ),
 )
-def test_scores_are_the_same_bit_for_bit(method, family, monkeypatch):
+def test_scores_are_the_same_but_for_rounding(method, family, monkeypatch):
     model, prompts = model_from_module(random_module(family)), random_prompts(6, shared_prefix=2)
     whole = METHODS[method]().score(model, prompts, metric=METRIC).per_prompt
     assert np.count_nonzero(whole) > whole.size / 3
-    _assert_equal(model, prompts, method, whole, monkeypatch)
+    _assert_same(model, prompts, method, whole, monkeypatch)
 
 
 def test_scores_are_the_same_where_the_norm_is_not_known(monkeypatch):
@@ -70,7 +70,7 @@ def test_scores_are_the_same_where_the_norm_is_not_known(monkeypatch):
     for layer in model.forward.layers:
         layer.__dict__["known_norm"] = None
     whole = METHODS["eap-ig"]().score(model, prompts, metric=METRIC).per_prompt
-    _assert_equal(model, prompts, "eap-ig", whole, monkeypatch)
+    _assert_same(model, prompts, "eap-ig", whole, monkeypatch)
 
 
 def test_scores_of_a_trained_model_are_the_same(monkeypatch):
@@ -79,11 +79,15 @@ def test_scores_of_a_trained_model_are_the_same(monkeypatch):
     model = load_model("reference")
     prompts = TASKS["ioi"]().build(model.tokenizer, n=8)
     whole = METHODS["eap-ig"]().score(model, prompts, metric=METRIC).per_prompt
-    _assert_equal(model, prompts, "eap-ig", whole, monkeypatch)
+    _assert_same(model, prompts, "eap-ig", whole, monkeypatch)
 
 
-def _assert_equal(model, prompts, method, whole, monkeypatch) -> None:
-    """That scores in parts have the bits of `whole`; and that there were parts."""
+def _assert_same(model, prompts, method, whole, monkeypatch) -> None:
+    """That scores in parts are those of the whole; and that there were parts.
+
+    On some processors even large products of other sizes are summed in another order: of float32 values of which a few
+    thousand are summed, 1e-5 of the largest is rounding.
+    """
     counted, chunks = [], room.reader_chunks
 
     def seen(*asked):
@@ -95,5 +99,5 @@ def _assert_equal(model, prompts, method, whole, monkeypatch) -> None:
     for bound in BOUNDS:
         monkeypatch.setitem(room._READER_ELEMENTS, "cpu", bound)
         again = METHODS[method]().score(model, prompts, metric=METRIC).per_prompt
-        assert np.array_equal(again.view(np.uint32), whole.view(np.uint32)), bound
+        np.testing.assert_allclose(again, whole, rtol=0, atol=1e-5 * np.abs(whole).max(), err_msg=str(bound))
     assert max(counted) > 1
