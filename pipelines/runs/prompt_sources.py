@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from circuits.ablations import Corrupt
-from circuits.data.prompt_files import count_prompts, has_negatives, has_unchanged
+from circuits.data.prompt_files import count_prompts, has_negatives, has_unchanged, require_any_prompt
 from circuits.data.question_files import is_question_file
 from circuits.data.records import entries_of
 from circuits.data.texts import holds_texts, read_texts
@@ -52,8 +52,9 @@ def prompt_source(config: PromptSettings) -> tuple[dict[str, Any], int]:
         return _text_source(config, path, file, data)
     ablates_by_partner = isinstance(config, RunConfig) and config.ablation == Corrupt.name
     entries = entries_of(data, str(path))
+    require_any_prompt(entries, str(path))
     leaves_out = ablates_by_partner and has_unchanged(entries)
-    # A file without any is refused when it is read.
+    # A file all of whose prompts are left out is refused when it is read.
     n_lines = max(1, count_prompts(entries, leaves_out_unchanged=leaves_out))
     n_prompts = n_lines if config.prompts is None else min(config.prompts, n_lines)
     source: dict[str, Any] = {**file, "n": n_prompts} | ({"leaves_out_unchanged": True} if leaves_out else {})
