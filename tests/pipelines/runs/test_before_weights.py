@@ -30,6 +30,8 @@ COMMANDS = {
     "effects": ("effects",),
     "edit": ("intervene", "edit", "--heads", "a0.h0", "--edit", "zero"),
 }
+CONCEPT = ("intervene", "concept", "ioi", "--layer", "1")
+INFLUENCE = ("influence", "texts.txt")
 
 
 @pytest.fixture
@@ -102,6 +104,16 @@ def test_a_metric_that_refuses_the_answers_does_so_before_weights_are_loaded(
         (("intervene", "edit", "ioi", "--heads", "a9.h0", "--edit", "zero END"), "'reference' has no head 'a9.h0'"),
         (("intervene", "rank", "ioi", "--heads", "a9.h0"), "'reference' has no head 'a9.h0'"),
         (("intervene", "concept", "ioi", "--layer", "9"), "model 'reference' has no layer 9: give 0 to 3"),
+        ((*CONCEPT, "--concept", "greater-than", "--baseline", "ioi", "--read", "S2"), "prompt 0: no role 'S2'"),
+        ((*CONCEPT, "--concept", "ioi", "--baseline", "greater-than", "--read", "S2"), "prompt 0: no role 'S2'"),
+        ((*CONCEPT, "--concept", "ioi", "--baseline", "greater-than"), "64 of the 64 prompts, such as prompt 0, are"),
+        (("intervene", "edit", "ioi", "--heads", "a3.h0", "--edit", "swap END a2.h1"), "name a head of its layer"),
+        ((*INFLUENCE, "--heads", "a9.h0"), "'reference' has no head 'a9.h0'"),
+        ((*INFLUENCE, "--heads", "induction:17"), "--heads asks for 17 heads; 'reference' has 16."),
+        ((*INFLUENCE, "--heads", "a0.h0", "--edit", "zero S1"), "'zero S1' names S1, which are roles of prompts"),
+        ((*INFLUENCE, "--heads", "a3.h0", "--edit", "swap all a2.h1"), "name a head of its layer, a3.h0 or another"),
+        (("influence", "unknown.txt", "--heads", "a0.h0"), "text '1' ('Zyxwv left the bridge') holds 1 word(s)"),
+        (("profile", "unknown.txt"), "text '1' ('Zyxwv left the bridge') holds 1 word(s)"),
         (
             ("intervene", "repair", "ioi", "--heads", "a0.h0", "--right", "S3", "--wrong", "S2"),
             "prompt 0: no role 'S3'",
@@ -111,6 +123,8 @@ def test_a_metric_that_refuses_the_answers_does_so_before_weights_are_loaded(
 def test_what_a_task_lacks_is_said_before_weights_are_loaded_and_leaves_no_run(
     circuits: Callable[..., Any], asked: tuple[str, ...], said: str
 ) -> None:
+    Path("texts.txt").write_text("David left the bridge")
+    Path("unknown.txt").write_text("Zyxwv left the bridge")
     refused = circuits(*asked)
     assert refused.exit_code == 2
     assert said in refused.stderr
