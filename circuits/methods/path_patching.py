@@ -19,6 +19,7 @@ import numpy as np
 from circuits.ablations import Ablation
 from circuits.arrays import Floats
 from circuits.citations import GOLDOWSKY_DILL_2023, MERULLO_2024, WANG_2023
+from circuits.components import Component
 from circuits.data.prompts import END, PromptSet
 from circuits.effects.receivers import Receiver, heads_of, receivers_from, senders_before
 from circuits.methods.base import CORRUPT, Method
@@ -74,6 +75,10 @@ class PathPatching(Method):
         """Where senders are patched."""
         reads_elsewhere = any(receiver.port in ("k", "v") for receiver in self._receivers())
         return self.at or (ALL_POSITIONS if reads_elsewhere else END)
+
+    @property
+    def named_parts(self) -> tuple[Component, ...]:
+        return tuple(receiver.component for receiver in self._receivers())
 
     def check_selection(self, position: str | None) -> None:
         if position not in (None, self.position):

@@ -19,6 +19,22 @@ def require_heads(names: Iterable[str], model: str) -> None:
         require_head(Component.parse(name), model=source.name, n_layers=shape.n_layers, n_heads=shape.n_heads)
 
 
+def require_parts(parts: Iterable[Component], model: str) -> None:
+    """Raise a ValueError for a head or a layer that the model does not have, likewise; how key-value heads are called
+    the model itself says."""
+    if not (named := tuple(parts)):
+        return
+    source = find_model(model)
+    if (shape := shape_of_files(source)) is None:
+        return
+    for part in named:
+        if part.is_head:
+            require_head(part, model=source.name, n_layers=shape.n_layers, n_heads=shape.n_heads)
+        # The stream has one more, that which leaves the last.
+        elif part.layer is not None and part.layer >= shape.n_layers + part.is_state:
+            raise ValueError(f"{source.name!r} has no {part}: its layers are 0 to {shape.n_layers - 1}.")
+
+
 def require_edits(heads: Iterable[str], edits: Iterable[str], model: str) -> None:
     """Raise a ValueError for heads that the model does not have, and for edits that are none of theirs, likewise."""
     from circuits.edits import edit_from

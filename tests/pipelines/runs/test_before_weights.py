@@ -31,6 +31,7 @@ COMMANDS = {
     "edit": ("intervene", "edit", "--heads", "a0.h0", "--edit", "zero"),
 }
 CONCEPT = ("intervene", "concept", "ioi", "--layer", "1")
+METHOD = ("discover", "ioi", "--method")
 INFLUENCE = ("influence", "texts.txt")
 
 
@@ -108,6 +109,9 @@ def test_a_metric_that_refuses_the_answers_does_so_before_weights_are_loaded(
         ((*CONCEPT, "--concept", "ioi", "--baseline", "greater-than", "--read", "S2"), "prompt 0: no role 'S2'"),
         ((*CONCEPT, "--concept", "ioi", "--baseline", "greater-than"), "64 of the 64 prompts, such as prompt 0, are"),
         (("intervene", "edit", "ioi", "--heads", "a3.h0", "--edit", "swap END a2.h1"), "name a head of its layer"),
+        ((*METHOD, "path-patching", "--set", "receivers=[a9.h0<q>]"), "'reference' has no head 'a9.h0'"),
+        ((*METHOD, "path-patching", "--set", "receivers=[r5]"), "'reference' has no r5: its layers are 0 to 3."),
+        ((*METHOD, "exact-edges", "--set", "edges=['m4->logits']"), "'reference' has no m4: its layers are 0 to 3."),
         ((*INFLUENCE, "--heads", "a9.h0"), "'reference' has no head 'a9.h0'"),
         ((*INFLUENCE, "--heads", "induction:17"), "--heads asks for 17 heads; 'reference' has 16."),
         ((*INFLUENCE, "--heads", "a0.h0", "--edit", "zero S1"), "'zero S1' names S1, which are roles of prompts"),
