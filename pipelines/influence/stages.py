@@ -15,6 +15,7 @@ from circuits.data.prompts import PromptSet
 from circuits.data.texts import read_texts, texts_as_prompts
 from circuits.files import read_bytes, unreadable
 from circuits.masks import random_circuits
+from circuits.model.phases import phase
 from pipelines.discover.stages import chosen_edges
 from pipelines.engine.result_file import Result
 from pipelines.engine.stage import Inputs, LoadModel, Stage
@@ -125,7 +126,8 @@ def measure_circuit(settings: Mapping[str, Any], inputs: Inputs, model: LoadMode
     loaded.require("edges", "influence")
     if not circuit.any():
         raise ValueError("the circuit of that run is empty: nothing can be ablated.")
-    drawn = random_circuits(loaded.wiring, circuit, n=settings["random"], seed=settings["seed"])
+    with phase(f"drawing {settings['random']} random circuits"):
+        drawn = random_circuits(loaded.wiring, circuit, n=settings["random"], seed=settings["seed"])
     ablation = ablation_of(settings, inputs, model)
     circuits = np.concatenate([circuit[None], drawn])
     return _losses_result(circuit_losses(loaded, slice_of(settings, inputs), circuits, ablation=ablation))
