@@ -9,6 +9,7 @@ import torch
 
 from circuits.components import Component, require_head
 from circuits.data.prompts import Prompt, PromptSet
+from circuits.data.refused import require_each
 from circuits.edits.base import Edit, OutputEdit
 from circuits.edits.places import ONWARD, is_position, matching, rows_within
 from circuits.edits.set_rows import SetRows
@@ -133,7 +134,7 @@ def require_places(edit: Edit, prompts: PromptSet) -> list[Places]:
     >>> require_places(edit_from("set END first"), PromptSet("own", (prompt,)))
     [Places(rows=[2], keys={1: 1.0})]
     """
-    return [_places_in(edit, prompt, prompts.called(number)) for number, prompt in enumerate(prompts)]
+    return require_each(prompts, lambda number, prompt: _places_in(edit, prompt, prompts.called(number)))
 
 
 def _places_in(edit: Edit, prompt: Prompt, called: str) -> Places:

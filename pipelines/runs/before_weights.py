@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
 from circuits.data.prompts import PromptSet
+from circuits.data.refused import RefusedPrompts
 from circuits.model.read_once import tokenizers_read_once
 from pipelines.engine.execute import Work
 from pipelines.engine.job import Job
@@ -132,21 +132,22 @@ def _require(reader: Job, prompts: PromptSet, *, is_solved: bool) -> None:
     """ValueError for prompts that a job refuses; of those of which the solved ones are kept, where it takes none."""
     try:
         reader.stage.requires(reader.settings, prompts)
-    except ValueError:
-        if not is_solved or all(_is_refused(reader, _twice(prompts, number)) for number in range(len(prompts))):
+    except RefusedPrompts as error:
+        if not is_solved or not _takes_others(reader, prompts, error):
             raise
 
 
-def _twice(prompts: PromptSet, number: int) -> PromptSet:
-    """One of the prompts alone, two times: what takes it may take no single one, as it needs a spread."""
-    return replace(prompts, prompts=prompts.prompts[number : number + 1] * 2)
-
-
-def _is_refused(reader: Job, prompts: PromptSet) -> bool:
-    try:
-        reader.stage.requires(reader.settings, prompts)
-    except ValueError:
-        return True
+def _takes_others(reader: Job, prompts: PromptSet, refused: RefusedPrompts) -> bool:
+    """Whether a job takes prompts of a set beside those that it refuses, of each reason all at once."""
+    while (others := refused.others(prompts)) is not None:
+        try:
+            reader.stage.requires(reader.settings, others)
+        except RefusedPrompts as error:
+            prompts, refused = others, error
+        except ValueError:
+            return False
+        else:
+            return True
     return False
 
 

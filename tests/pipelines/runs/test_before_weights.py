@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from circuits import PromptSet
+from circuits import METRICS, PromptSet, load_model, read_prompts
 from pipelines import discover
 from pipelines.engine import run_job
 from pipelines.engine.execute import Work
@@ -158,6 +158,26 @@ def test_of_solved_prompts_those_that_may_be_kept_decide(
     assert f"{REFUSED} 2 of 2 prompts" in refused.stderr
     with pytest.raises(pytest.fail.Exception, match="weights are loaded"):
         circuits("discover", write(tmp_path / "own.jsonl", *long, pair("Martin", "David")), "--solved", *prompts)
+
+
+def test_of_solved_prompts_those_of_one_reason_are_refused_all_at_once(tmp_path: Path) -> None:
+    """However many they are: what is left is looked at once more, and not prompt by prompt."""
+    names = ("David", "Martin", "Leo", "Sam", "Simon", "Lisa")
+    lines = [pair(one, two) for one in names for two in names if one != two]
+    file = write(tmp_path / "own.jsonl", *(line | LONG for line in lines), pair("Anna", "Emily"))
+    prompts = read_prompts(file, load_model("reference").tokenizer)
+    shown: list[int] = []
+
+    def counted(settings: Any, prompts: PromptSet) -> None:
+        shown.append(len(prompts))
+        METRICS["logit-difference"].check(prompts)
+
+    settings = {"file": "f", "name": "own", "n": len(prompts), "solved": True}
+    made = Stage("prompts", 2, build_prompts, first=lambda settings, *, most=None: prompts)
+    maker = Job(made, settings)
+    asking = Job(Stage("asking", 1, build_prompts, requires=counted), {}, {"prompts": (maker.key,)})
+    assert before_weights([Work(Store(tmp_path), (maker, asking), "run own")], CommandSettings()) == []
+    assert shown == [31, 1]
 
 
 @pytest.mark.usefixtures("no_weights")
