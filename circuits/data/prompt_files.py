@@ -299,7 +299,7 @@ def require_any_prompt(entries: Sequence[Entry], source: str) -> None:
     >>> require_any_prompt(entries_of(b'{"text": "A b"}', "own.jsonl"), "own.jsonl")
     Traceback (most recent call last):
     circuits.data.prompt_files.BadPrompts: own.jsonl: 1 bad line; a run uses none of its prompts until they are mended.
-      line 1: 'answers', 'clean', 'corrupt' missing.
+      line 1: 'answers', 'clean', 'corrupt' missing; found ['text'].
       line 1: unknown key 'text'; known: ['answers', 'clean', 'comment', 'corrupt', 'roles', 'wrong_answers'].
     """
     if not entries:
