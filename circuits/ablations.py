@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, get_args
 
 from circuits.citations import LI_2025, MENG_2022, WANG_2023, ZHANG_2024, Citation
+from circuits.data.refused import RefusedPrompts
 from circuits.registry import Registry, subclass_of
 
 if TYPE_CHECKING:
@@ -91,17 +92,19 @@ class Corrupt(Ablation):
             raise ValueError(no_partners(prompts.task))
         same = [number for number, p in enumerate(prompts) if p.image is not None and p.first_difference == len(p)]
         if same:
-            raise ValueError(
+            raise RefusedPrompts(
                 f"ablation 'corrupt' takes values from each prompt's partner, and {len(same)} of {len(prompts)} "
                 f"prompts show the same image and text (the first is {prompts.called(same[0])}). Give a corrupt image, "
-                "or choose 'image-noise'."
+                "or choose 'image-noise'.",
+                same,
             )
         if equal := prompts.unchanged:
-            raise ValueError(
+            raise RefusedPrompts(
                 "ablation 'corrupt' takes values from each prompt's partner, and clean and corrupt are the same tokens "
                 f"in {len(equal)} of {len(prompts)} pairs (the first is {prompts.called(equal[0])}): nothing can "
                 "differ. Choose another ablation, such as 'mean', or corrupt prompts that differ from the clean ones; "
-                "in Python, `prompts.without_unchanged()` leaves these pairs out."
+                "in Python, `prompts.without_unchanged()` leaves these pairs out.",
+                equal,
             )
 
     def ablated(self, forward: Forward, batch: Batch, clean: Run) -> Run:
@@ -175,9 +178,10 @@ class Noise(NoiseAblation):
             )
         lacking = [number for number, prompt in enumerate(prompts) if self.at not in prompt.roles]
         if lacking:
-            raise ValueError(
+            raise RefusedPrompts(
                 f"noise is to be added at role {self.at!r}, which {len(lacking)} of {len(prompts)} prompts lack (the "
-                f"first is {prompts.called(lacking[0])})."
+                f"first is {prompts.called(lacking[0])}).",
+                lacking,
             )
 
     def described(self, prompts: PromptSet) -> str:
@@ -237,9 +241,10 @@ class ImageNoise(NoiseAblation):
     def check(self, prompts: PromptSet) -> None:
         lacking = [number for number, prompt in enumerate(prompts) if prompt.image is None]
         if lacking:
-            raise ValueError(
+            raise RefusedPrompts(
                 f"ablation {self.name!r} puts noise on images, and {len(lacking)} of {len(prompts)} prompts have none "
-                f"(the first is {prompts.called(lacking[0])}). For text, choose 'noise' or 'corrupt'."
+                f"(the first is {prompts.called(lacking[0])}). For text, choose 'noise' or 'corrupt'.",
+                lacking,
             )
 
     def ablated(self, forward: Forward, batch: Batch, clean: Run) -> Run:

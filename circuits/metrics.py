@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from circuits.data.prompts import Prompt, PromptSet
+from circuits.data.refused import RefusedPrompts
 from circuits.registry import Registry, instance_of
 
 if TYPE_CHECKING:
@@ -72,10 +73,11 @@ class Metric:
             return
         lacking = [number for number, prompt in enumerate(prompts) if not prompt.wrong_answers]
         if lacking:
-            raise ValueError(
+            raise RefusedPrompts(
                 f"metric {self.name!r} compares answers with wrong answers, but {len(lacking)} of {len(prompts)} "
                 f"prompts have no wrong answer (the first is {prompts.called(lacking[0])}). Add 'wrong_answers' (with "
-                f"ids: 'wrong_answer_ids'), or use {self.instead(prompts)!r}."
+                f"ids: 'wrong_answer_ids'), or use {self.instead(prompts)!r}.",
+                lacking,
             )
 
     def instead(self, prompts: PromptSet) -> str | None:
@@ -98,10 +100,11 @@ class Metric:
             return
         first = prompts.prompts[long[0]]
         n_tokens = 1 + max(map(len, first.continuations))
-        raise ValueError(
+        raise RefusedPrompts(
             f"metric {self.name!r} reads one token, and answers of {len(long)} of {len(prompts)} prompts have several "
             f"(the first is {prompts.called(long[0])}, with up to {n_tokens}). Use {self.instead(prompts)!r}, which "
-            "takes answers of any length, or give answers of one token."
+            "takes answers of any length, or give answers of one token.",
+            long,
         )
 
     def values(self, logits: Tensor, targets: Targets, clean_logits: Tensor | None = None) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import ParamSpec, TypeVar
+from typing import NamedTuple, ParamSpec, TypeVar
 
 _Given = ParamSpec("_Given")
 _Value = TypeVar("_Value")
@@ -26,17 +26,26 @@ def faults_of(error: ValueError) -> tuple[str, ...]:
     return error.faults if isinstance(error, SeveralFaults) else (str(error),)
 
 
-def in_lines(faults: Sequence[str], *, of: str) -> str:
-    """The faults of a thing as an error says them: one behind what it is called, several on lines of their own.
+class Findings(NamedTuple):
+    """What was found of one thing: faults, and what is doubtful and probably meant otherwise."""
+
+    faults: Sequence[str] = ()
+    doubts: Sequence[str] = ()
+
+
+def in_lines(faults: Sequence[str], *, of: str, doubts: Sequence[str] = ()) -> str:
+    """The faults of a thing as an error says them: one behind what it is called, several on lines of their own, and
+    what is doubtful behind them.
 
     >>> from circuits.data.faults import in_lines
     >>> in_lines(["no slot 'T'."], of="own.yaml")
     "own.yaml: no slot 'T'."
     """
-    if len(faults) == 1:
+    if len(faults) == 1 and not doubts:
         return f"{of}: {faults[0]}"
-    listed = "".join(f"\n  {fault}" for fault in faults)
-    return f"{of}: {len(faults)} faults; no prompt is made of it until they are mended.{listed}"
+    listed = "".join(f"\n  {line}" for line in (*faults, *(f"doubtful: {doubt}" for doubt in doubts)))
+    many, they_are = ("s", "they are") if len(faults) > 1 else ("", "it is")
+    return f"{of}: {len(faults)} fault{many}; no prompt is made of it until {they_are} mended.{listed}"
 
 
 class Faults:

@@ -26,7 +26,7 @@ from circuits.data.faults import Faults, each, faults_of
 from circuits.data.left_out import lines_left_out, note_of
 from circuits.data.prompts import END, NO_ANSWER, Origin, Prompt, PromptSet, positions, whole_number
 from circuits.data.records import Entry, entries_of
-from circuits.data.records.keys import KEYS, has_side, keys_for
+from circuits.data.records.keys import KEYS, has_side, keys_for, says_a_prompt
 from circuits.data.records.tables import entry_of_row, require_header
 from circuits.data.text_checks import of_tokens
 from circuits.data.text_prompts import prompt_from_text
@@ -236,8 +236,7 @@ def prompts_of_entries(
 ) -> PromptSet:
     """The prompts of entries, each once; `source` is what errors call them, the path of a file where they are its
     lines."""
-    left_out = lines_left_out(entries, unchanged=leaves_out_unchanged)
-    skipped = {line.number for line in left_out}
+    skipped = {line.number for line in lines_left_out(entries, unchanged=leaves_out_unchanged)}
     lines, faults = [], []
     for entry in entries:
         try:
@@ -247,15 +246,23 @@ def prompts_of_entries(
             faults += [(entry.number, fault) for fault in faults_of(error)]
     if faults:
         raise BadPrompts(source, faults)
+    return set_of_lines(lines, entries, source, name, leaves_out_unchanged=leaves_out_unchanged)
+
+
+def set_of_lines(
+    lines: Sequence[Line], entries: Sequence[Entry], source: str, name: str, *, leaves_out_unchanged: bool = False
+) -> PromptSet:
+    """The prompts of the lines that are left of these entries; the other arguments are those of `prompts_of_entries`.
+
+    ValueError where they are no set of prompts, such as pairs and labeled prompts together.
+    """
+    left_out = lines_left_out(entries, unchanged=leaves_out_unchanged)
     by_label = {label: tuple(line.prompt for line in lines if line.label == label) for label in _EXAMPLES}
     notes = (note_of(left_out, len(lines) + len(left_out)),) if left_out else ()
     if not lines:
         if notes:
             raise ValueError(f"{source} holds no prompt. {notes[0]} Give pairs whose two sides differ.")
-        is_table = source.lower().endswith((".csv", ".tsv"))
-        how = "a header, clean,corrupt,answers,wrong_answers, and a row" if is_table else "one JSON object a line"
-        example = "" if is_table else f", such as {_EXAMPLES[PAIR]}"
-        raise ValueError(f"{source} holds no prompt. Give {how}{example}.")
+        raise ValueError(_no_prompt(source))
     if by_label[PAIR] and len(by_label[PAIR]) < len(lines):
         raise ValueError(
             f"{source} holds {len(by_label[PAIR])} pairs and {len(lines) - len(by_label[PAIR])} labeled prompts: give "
@@ -273,6 +280,32 @@ def prompts_of_entries(
     if both := len(set.intersection(*sides)):
         raise ValueError(f"{source}: {both} prompts are labeled both {POSITIVE} and {NEGATIVE}. Give each one label.")
     return PromptSet(name, by_label[POSITIVE], by_label[NEGATIVE], notes)
+
+
+def _no_prompt(source: str) -> str:
+    """The message for a file without a line, and how one is written."""
+    is_table = source.lower().endswith((".csv", ".tsv"))
+    how = "a header, clean,corrupt,answers,wrong_answers, and a row" if is_table else "one JSON object a line"
+    example = "" if is_table else f", such as {_EXAMPLES[PAIR]}"
+    return f"{source} holds no prompt. Give {how}{example}."
+
+
+def require_any_prompt(entries: Sequence[Entry], source: str) -> None:
+    """Raise what `prompts_of_entries` raises where no entry says anything of a prompt, as where the header is bad:
+    neither a tokenizer nor a model is needed to tell.
+
+    >>> from circuits.data.prompt_files import require_any_prompt
+    >>> from circuits.data.records import entries_of
+    >>> require_any_prompt(entries_of(b'{"text": "A b"}', "own.jsonl"), "own.jsonl")
+    Traceback (most recent call last):
+    circuits.data.prompt_files.BadPrompts: own.jsonl: 1 bad line; a run uses none of its prompts until they are mended.
+      line 1: 'answers', 'clean', 'corrupt' missing; found ['text'].
+      line 1: unknown key 'text'; known: ['answers', 'clean', 'comment', 'corrupt', 'roles', 'wrong_answers'].
+    """
+    if not entries:
+        raise ValueError(_no_prompt(source))
+    if not any(entry.record is not None and says_a_prompt(entry.record) for entry in entries):
+        prompts_of_entries(entries, None, source, source)
 
 
 read_jsonl = read_prompts

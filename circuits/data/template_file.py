@@ -21,11 +21,11 @@ halves         `apart`: no word that decides an answer in the half of the prompt
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from circuits.data.faults import Faults, SeveralFaults, in_lines
+from circuits.data.faults import Faults, Findings, SeveralFaults, in_lines
 from circuits.data.prompts import END
 from circuits.data.records.base import text_of
 from circuits.data.templates import (
@@ -57,7 +57,7 @@ class BadTemplate(SeveralFaults):
     """All faults of a template at once.
 
     sound  what has none: the sentences and lists of words without a fault, with the slots that the corrupt prompt
-           changes; None where no sentence is without
+           changes and, where they have none, what it holds there and the answers; None where no sentence is without
     """
 
     def __init__(self, *faults: str, sound: Template | None = None) -> None:
@@ -65,10 +65,10 @@ class BadTemplate(SeveralFaults):
         self.sound = sound
 
 
-def read_template_file(path: Path, *, also: Callable[[Template], Iterable[str]] = lambda sound: ()) -> Template:
+def read_template_file(path: Path, *, also: Callable[[Template], Findings] = lambda sound: Findings()) -> Template:
     """The template in a file. ValueError, which names the file and all that is wrong, where there is none.
 
-    also  what else is wrong with the sound part of a template that has faults
+    also  what else is wrong, or doubtful, with the sound part of a template that has faults
     """
     try:
         data = read_bytes(path)
@@ -78,8 +78,8 @@ def read_template_file(path: Path, *, also: Callable[[Template], Iterable[str]] 
     try:
         return template_from(parse_yaml(text), name=path.stem)
     except BadTemplate as error:
-        more = () if error.sound is None else also(error.sound)
-        raise ValueError(in_lines([*error.faults, *more], of=str(path))) from None
+        more = Findings() if error.sound is None else also(error.sound)
+        raise ValueError(in_lines([*error.faults, *more.faults], of=str(path), doubts=more.doubts)) from None
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
 
@@ -123,24 +123,33 @@ def template_from(content: Any, *, name: str) -> Template:
     if faults.said:
         # However it is written: words that do not fit are no fault then.
         leaves_out = None if leave_out is None else UNEQUAL
-        sound = _sound(name, slots, words, content.get("corrupt"), leaves_out)
+        sound = _sound(name, slots, words, leaves_out)
+        if sound is not None:
+            rules = _changed(content.get("corrupt")) if corrupt is None else corrupt
+            # Without answers, nothing can be told of wrong ones.
+            none = Answers() if wrong is None and "wrong_answers" in content else wrong
+            sound = sound._replace(corrupt=rules, answers=answers or Answers(), wrong_answers=none)
         raise BadTemplate(*faults.said, sound=sound)
     assert corrupt is not None
     assert answers is not None
     return Template(name, slots.sentences, words, corrupt, answers, wrong, leave_out, halves)
 
 
-def _sound(
-    name: str, slots: _Slots, words: Mapping[str, tuple[Word, ...]], corrupt: Any, leave_out: str | None
-) -> Template | None:
-    """What of a template has no fault, for its words to be looked at."""
+def _sound(name: str, slots: _Slots, words: Mapping[str, tuple[Word, ...]], leave_out: str | None) -> Template | None:
+    """The sentences and words of a template that have no fault, for these to be looked at."""
     sentences = tuple(
         sentence for sentence in slots.sentences if all(slot.words in words for slot in sentence.slots.values())
     )
     if not sentences:
         return None
-    changed = [slot for slot in corrupt if isinstance(slot, str)] if isinstance(corrupt, Mapping) else []
-    return Template(name, sentences, words, dict.fromkeys(changed, ANOTHER_WORD), Answers(), None, leave_out)
+    return Template(name, sentences, words, {}, Answers(), None, leave_out)
+
+
+def _changed(corrupt: Any) -> dict[str, str]:
+    """The slots that the corrupt prompt changes, where something is wrong with what is said of them: each with its rule
+    where that is one."""
+    given = corrupt.items() if isinstance(corrupt, Mapping) else ()
+    return {slot: rule if rule in [*RULES] else ANOTHER_WORD for slot, rule in given if isinstance(slot, str)}
 
 
 class _Lists(NamedTuple):

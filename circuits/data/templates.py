@@ -88,15 +88,23 @@ class Template(NamedTuple):
     halves: str | None = None
 
     @property
+    def key_slots(self) -> set[str]:
+        """The slots that decide the answer: those that differ in the corrupt prompt, those whose words they take there,
+        and those that stand in answers."""
+        taken = (rule for rule in self.corrupt.values() if rule not in RULES)
+        of_answers = (one.slot for one in self._all_answers)
+        in_texts = (name for text in self._answer_texts for _, name, _ in fields_of(text))
+        return {*self.corrupt, *taken, *filter(None, of_answers), *filter(None, in_texts)}
+
+    @property
     def key_lists(self) -> set[str]:
-        """The lists of words that decide the answer: of slots that differ in the corrupt prompt, or that stand in
-        answers."""
-        slots = {
-            *self.corrupt,
-            *(one.slot for one in self._all_answers),
-            *(name for text in self._answer_texts for _, name, _ in fields_of(text)),
-        }
+        """The lists of words that decide the answer: of the slots that do."""
+        slots = self.key_slots
         return {slot.words for sentence in self.sentences for name, slot in sentence.slots.items() if name in slots}
+
+    def rule_of(self, name: str, slot: Slot) -> str | None:
+        """What a slot holds in the corrupt prompt, also one that follows another; None where it holds the same."""
+        return self.corrupt.get(name, self.corrupt.get(slot.repeats or name))
 
     @property
     def asked_kinds(self) -> dict[str, set[str]]:

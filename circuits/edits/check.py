@@ -9,6 +9,7 @@ import torch
 
 from circuits.components import Component, require_head
 from circuits.data.prompts import Prompt, PromptSet
+from circuits.data.refused import require_each
 from circuits.edits.base import Edit, OutputEdit
 from circuits.edits.places import ONWARD, is_position, matching, rows_within
 from circuits.edits.set_rows import SetRows
@@ -30,16 +31,27 @@ def checked(model: Model, edits: Edits, prompts: PromptSet | None = None) -> ByL
     prompts  those that will run; None where edits name positions alone
     """
     by_layer = heads_by_layer(model, edits)
-    for text, edit, layer in _distinct(by_layer):
+    for _, edit, layer in _distinct(by_layer):
         if prompts is not None:
             _require_seen(model, edit, layer, prompts)
-        elif edit.roles:
-            raise ValueError(
-                f"{text!r} names {', '.join(edit.roles)}, which are roles of prompts: give the prompts, or positions."
-            )
-        elif isinstance(edit, SetRows):
+            continue
+        require_no_roles(edit)
+        if isinstance(edit, SetRows):
             _require_positions(model, edit)
     return _without_identities(by_layer)
+
+
+def require_no_roles(edit: Edit) -> None:
+    """Raise a ValueError for an edit of roles, where there are no prompts that have any.
+
+    >>> from circuits.edits import edit_from
+    >>> from circuits.edits.check import require_no_roles
+    >>> require_no_roles(edit_from("uniform all"))
+    """
+    if edit.roles:
+        raise ValueError(
+            f"{edit.text!r} names {', '.join(edit.roles)}, which are roles of prompts: give the prompts, or positions."
+        )
 
 
 def heads_by_layer(model: Model, edits: Edits) -> ByLayer:
@@ -59,15 +71,21 @@ def heads_by_layer(model: Model, edits: Edits) -> ByLayer:
             raise ValueError(f"{name!r} is given twice, by two names: give a head all its edits at once.")
         own = (given,) if isinstance(given, Edit) else tuple(given)
         for edit in own:
-            _require_possible(model, head, edit)
+            require_possible(head, edit, n_layers=len(layers), n_heads=layers[0].n_heads)
         if own:
             by_layer.setdefault(head.layer, {})[head.index] = own
     return by_layer
 
 
-def _require_possible(model: Model, head: Component, edit: Edit) -> None:
-    """Raise a ValueError where an edit cannot be one of this head, whatever the prompts."""
-    last = len(model.forward.layers) - 1
+def require_possible(head: Component, edit: Edit, *, n_layers: int, n_heads: int) -> None:
+    """Raise a ValueError where an edit cannot be one of this head, whatever the prompts.
+
+    >>> from circuits import Component
+    >>> from circuits.edits import edit_from
+    >>> from circuits.edits.check import require_possible
+    >>> require_possible(Component.parse("a0.h1"), edit_from("set END 1"), n_layers=4, n_heads=4)
+    """
+    last = n_layers - 1
     if edit.needs_all_rows and head.layer == last:
         raise ValueError(
             f"{edit.text!r} of {head} must see the rows of all queries, and the last layer, {last}, is computed where "
@@ -77,7 +95,7 @@ def _require_possible(model: Model, head: Component, edit: Edit) -> None:
     if source is None:
         return
     other = Component.parse(source, offered=[KINDS["head"]])
-    if not other.is_head or other.layer != head.layer or (other.index or 0) >= model.forward.layers[0].n_heads:
+    if not other.is_head or other.layer != head.layer or (other.index or 0) >= n_heads:
         raise ValueError(
             f"{edit.text!r} of {head}: name a head of its layer, a{head.layer}.h0 or another, not {source}."
         )
@@ -116,7 +134,7 @@ def require_places(edit: Edit, prompts: PromptSet) -> list[Places]:
     >>> require_places(edit_from("set END first"), PromptSet("own", (prompt,)))
     [Places(rows=[2], keys={1: 1.0})]
     """
-    return [_places_in(edit, prompt, prompts.called(number)) for number, prompt in enumerate(prompts)]
+    return require_each(prompts, lambda number, prompt: _places_in(edit, prompt, prompts.called(number)))
 
 
 def _places_in(edit: Edit, prompt: Prompt, called: str) -> Places:

@@ -18,7 +18,8 @@ import torch
 from torch import Tensor
 
 from circuits.arrays import Floats
-from circuits.data.prompts import PromptSet
+from circuits.data.prompts import Prompt, PromptSet
+from circuits.data.refused import require_each
 from circuits.edits.places import Placed, needs_roles, rows_mask, rows_within
 from circuits.edits.sequences import Sequences
 from circuits.model.batches import Batch
@@ -47,13 +48,16 @@ class AtLayer:
 
     def check_rows(self, prompts: PromptSet) -> None:
         """Raise a ValueError for a prompt that lacks the role or has no such row, whatever the model."""
-        for number, prompt in enumerate(prompts):
+
+        def check(number: int, prompt: Prompt) -> None:
             try:
                 own = rows_within(self.rows, prompt.roles, len(prompt))
             except ValueError as error:
                 raise ValueError(f"{prompts.called(number)}: {error}") from None
             if not own:
                 raise ValueError(f"{prompts.called(number)} has {len(prompt)} tokens, and none at {self.rows!r}.")
+
+        require_each(prompts, check)
 
     def mask(self, batch: Batch) -> Tensor:
         """[sequence, position] where the stream of a batch is changed."""

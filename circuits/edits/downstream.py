@@ -14,6 +14,7 @@ from torch import Tensor
 
 from circuits.arrays import Floats
 from circuits.data.prompts import PromptSet
+from circuits.data.refused import require_each
 from circuits.edits.check import ByLayer, Edits, checked
 from circuits.edits.runs import edit_tap
 from circuits.edits.set_rows import SetRows
@@ -106,9 +107,7 @@ def require_observable(model: Model, prompts: PromptSet, groups: Sequence[str]) 
 
 def require_groups(prompts: PromptSet, groups: Sequence[str]) -> None:
     """Raise a ValueError for prompts that `observe` cannot look at, whatever the model."""
-    for number in range(len(prompts)):
-        for group in groups:
-            _tokens(prompts, number, group)
+    require_each(prompts, lambda number, _: [_tokens(prompts, number, group) for group in groups])
     require_compared(prompts)
 
 

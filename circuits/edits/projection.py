@@ -19,7 +19,8 @@ import torch
 from torch import Tensor
 
 from circuits.components import Component
-from circuits.data.prompts import PromptSet
+from circuits.data.prompts import Prompt, PromptSet
+from circuits.data.refused import require_each
 from circuits.edits.check import heads_by_layer
 from circuits.edits.knock_out import KnockOut
 from circuits.edits.places import rows_within
@@ -64,12 +65,15 @@ class Projected:
 
     def check_places(self, prompts: PromptSet) -> None:
         """Raise a ValueError for a prompt that lacks a role, whatever the model."""
-        for number, prompt in enumerate(prompts):
+
+        def check(number: int, prompt: Prompt) -> None:
             for place in (self.query, self.key):
                 try:
                     rows_within(place, prompt.roles, len(prompt))
                 except ValueError as error:
                     raise ValueError(f"{prompts.called(number)}: {error}") from None
+
+        require_each(prompts, check)
 
     def masks(self, batch: Batch) -> dict[str, Tensor]:
         """Side -> [sequence, position] which positions are projected."""

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from circuits.arrays import Bools
 from circuits.data.prompts import Prompt, PromptSet
+from circuits.data.refused import RefusedPrompts
 from circuits.model.answers import Answered, answered_in
 from circuits.model.batches import each_batch
 from circuits.model.linear import linear_each
@@ -104,9 +105,10 @@ def require_position(at: str, prompts: PromptSet) -> None:
     if at == MEAN:
         return
     known = [MEAN, *prompts.roles]
-    for number, prompt in enumerate((*prompts, *prompts.negatives)):
-        if at not in prompt.roles:
-            raise ValueError(f"at={at!r}: {prompts.called(number)} has no such role. Known: {', '.join(known)}.")
+    every = enumerate((*prompts, *prompts.negatives))
+    if lacking := [number for number, prompt in every if at not in prompt.roles]:
+        first = prompts.called(lacking[0])
+        raise RefusedPrompts(f"at={at!r}: {first} has no such role. Known: {', '.join(known)}.", lacking)
 
 
 def pooled(model: Model, prompts: Sequence[Prompt], *, positions: Sequence[str] = (MEAN,)) -> Pooled:

@@ -10,7 +10,7 @@ import numpy as np
 
 from circuits.ablations import Ablation, Corrupt
 from circuits.citations import Citation
-from circuits.components import Wiring
+from circuits.components import Component, Wiring
 from circuits.data.prompts import PromptSet
 from circuits.methods.checked import CheckedSettings
 from circuits.methods.stages import Findings, MethodStage, Results, compute_stages
@@ -109,6 +109,12 @@ class Method(metaclass=CheckedSettings):
     def measures_named_edges(self) -> bool:
         """Whether it was asked for some edges by name: these are what it finds, and need be no circuit."""
         return False
+
+    @property
+    def named_parts(self) -> tuple[Component, ...]:
+        """The parts of a model that its settings name: commands refuse those that a model does not have by its
+        configuration, before weights are loaded."""
+        return ()
 
     @property
     def default_selection(self) -> Mapping[str, Any]:

@@ -19,7 +19,7 @@ import numpy as np
 from circuits.ablations import Ablation
 from circuits.arrays import Bools
 from circuits.citations import CONMY_2023, SYED_2023
-from circuits.components import Edge, Wiring
+from circuits.components import Component, Edge, Wiring
 from circuits.data.prompts import PromptSet
 from circuits.methods.base import CORRUPT, EdgeMethod, GradientMethod, Method
 from circuits.methods.first_estimate import estimated, estimating
@@ -78,6 +78,10 @@ class ExactEdges(EdgeMethod):
     @property
     def measures_named_edges(self) -> bool:
         return bool(self.edges)
+
+    @property
+    def named_parts(self) -> tuple[Component, ...]:
+        return tuple(part for edge in map(Edge.parse, self.edges) for part in (edge.source, edge.target))
 
     def check(self, model: Model, prompts: PromptSet, metric: Metric, ablation: Ablation = CORRUPT) -> None:
         """Also raises a ValueError for an edge that the model does not have."""

@@ -19,7 +19,9 @@ import numpy as np
 from circuits.ablations import Ablation
 from circuits.arrays import Floats
 from circuits.citations import GOLDOWSKY_DILL_2023, MERULLO_2024, WANG_2023
+from circuits.components import Component
 from circuits.data.prompts import END, PromptSet
+from circuits.data.refused import RefusedPrompts
 from circuits.effects.receivers import Receiver, heads_of, receivers_from, senders_before
 from circuits.methods.base import CORRUPT, Method
 from circuits.methods.registry import register
@@ -74,6 +76,10 @@ class PathPatching(Method):
         """Where senders are patched."""
         reads_elsewhere = any(receiver.port in ("k", "v") for receiver in self._receivers())
         return self.at or (ALL_POSITIONS if reads_elsewhere else END)
+
+    @property
+    def named_parts(self) -> tuple[Component, ...]:
+        return tuple(receiver.component for receiver in self._receivers())
 
     def check_selection(self, position: str | None) -> None:
         if position not in (None, self.position):
@@ -170,10 +176,12 @@ def require_short_answers(position: str, prompts: PromptSet, method: str, remedy
 
     remedy  what to do, for the error
     """
-    if position == END and (n_long := sum(prompt.has_long_answers for prompt in prompts)):
-        raise ValueError(
+    long = [number for number, prompt in enumerate(prompts) if prompt.has_long_answers]
+    if position == END and long:
+        raise RefusedPrompts(
             f"{method} patches at {END!r} unless another position is given, where only the first token of an "
-            f"answer is predicted; answers of {n_long} of {len(prompts)} prompts have several. {remedy}"
+            f"answer is predicted; answers of {len(long)} of {len(prompts)} prompts have several. {remedy}",
+            long,
         )
 
 
@@ -183,7 +191,8 @@ def require_role(position: str, prompts: PromptSet, method: str) -> None:
         return
     lacking = [number for number, prompt in enumerate(prompts) if position not in prompt.roles]
     if lacking:
-        raise ValueError(
+        raise RefusedPrompts(
             f"{method} at {position!r}: {len(lacking)} of {len(prompts)} prompts lack that role (the "
-            f"first is {prompts.called(lacking[0])}). Roles: {', '.join(prompts.roles)}; or 'all'."
+            f"first is {prompts.called(lacking[0])}). Roles: {', '.join(prompts.roles)}; or 'all'.",
+            lacking,
         )

@@ -10,6 +10,7 @@ import torch
 
 from circuits.data.tokenizer import Tokenizer
 from circuits.model.gguf_header import read_header
+from circuits.model.phases import phase
 from circuits.model.read_once import read_once
 from circuits.model.reasons import refused_as
 
@@ -45,9 +46,9 @@ def read_gguf_tokenizer(file: Path) -> Tokenizer | None:
 
 
 def _read_tokenizer(file: Path) -> Tokenizer | None:
-    from transformers import AutoTokenizer
+    with phase(f"reading the tokenizer in {file.name}"), refused_as(f"could not be loaded from {file}"):
+        from transformers import AutoTokenizer
 
-    with refused_as(f"could not be loaded from {file}"):
         return AutoTokenizer.from_pretrained(**_place(file)) if read_header(file).has_tokenizer else None
 
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from circuits.data.prompts import PromptSet
+from circuits.data.prompts import Prompt, PromptSet
+from circuits.data.refused import require_each
 from circuits.model.batches import Batch
 from circuits.model.norms import KnownNorm
 from circuits.model.written import Parts, Writers, Written, frozen, writers_of
@@ -58,13 +59,16 @@ def logit_parts_of(model: Model) -> LogitParts:
 
 def require_compared(prompts: PromptSet) -> None:
     """Raise a ValueError where a prompt has no wrong answer, or answers of several tokens."""
-    for number, prompt in enumerate(prompts):
+
+    def check(number: int, prompt: Prompt) -> None:
         if not prompt.wrong_answers or prompt.has_long_answers:
             lacks = "answers of several tokens" if prompt.has_long_answers else "no wrong answer"
             raise ValueError(
                 f"{prompts.called(number)} has {lacks}: direct attribution compares right and wrong answers of one "
                 "token each."
             )
+
+    require_each(prompts, check)
 
 
 def logit_difference(model: Model, batch: Batch, final: Tensor) -> Tensor:

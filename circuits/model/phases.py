@@ -3,7 +3,8 @@
     with phase("hashing the weights of gpt2"):
         ...
 
-Jobs run in threads of their own, of which nobody listens here: how far they are is told apart (`circuits.model.steps`).
+Of jobs, which run in threads of their own, progress tells; how far they are is told apart (`circuits.model.steps`), and
+what takes long in one without steps, such as drawing random circuits, is a phase.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ _LISTENER: ContextVar[Listener | None] = ContextVar("listener", default=None)
 
 
 @contextmanager
-def phases_told_to(listener: Listener) -> Iterator[None]:
-    """Within it, `listener` is told of the phases of this thread."""
+def phases_told_to(listener: Listener | None) -> Iterator[None]:
+    """Within it, `listener` is told of the phases of this thread; None: nobody is."""
     token = _LISTENER.set(listener)
     try:
         yield

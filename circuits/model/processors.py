@@ -13,6 +13,7 @@ from circuits.data.image_processor import Vision
 from circuits.data.tokenizer import Tokenizer
 from circuits.files import read_text
 from circuits.model.configuration import values_refused_by_name
+from circuits.model.phases import phase
 from circuits.model.read_once import read_once
 from circuits.model.reasons import reason, refused_as
 from circuits.model.sources import ModelSource
@@ -67,7 +68,12 @@ def _unreadable(folder: Path) -> Path:
 
 def load_tokenizer(source: ModelSource) -> Tokenizer | None:
     """The tokenizer in a model's folder; None where it has none that tells where tokens stand in a text."""
-    return read_once(source.folder, lambda: _read_tokenizer(source))
+
+    def read() -> Tokenizer | None:
+        with phase(f"reading the tokenizer of {source.name}"):
+            return _read_tokenizer(source)
+
+    return read_once(source.folder, read)
 
 
 def _read_tokenizer(source: ModelSource) -> Tokenizer | None:

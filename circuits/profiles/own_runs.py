@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from circuits.data.prompts import PromptSet
+from circuits.data.refused import RefusedPrompts
 from circuits.profiles.base import Profile
 
 if TYPE_CHECKING:
@@ -26,8 +27,7 @@ class OwnRunsProfile(Profile):
 
 def require_images(prompts: PromptSet, what: str) -> None:
     """Raise a ValueError where a prompt shows no image."""
-    for number, prompt in enumerate(prompts):
-        if prompt.image_tokens is None:
-            raise ValueError(
-                f"{what}: {prompts.called(number)} shows no image. Take a task with images (`circuits tasks`)."
-            )
+    if lacking := [number for number, prompt in enumerate(prompts) if prompt.image_tokens is None]:
+        raise RefusedPrompts(
+            f"{what}: {prompts.called(lacking[0])} shows no image. Take a task with images (`circuits tasks`).", lacking
+        )

@@ -11,6 +11,7 @@ import numpy as np
 from circuits.arrays import Floats
 from circuits.components import Component
 from circuits.data.prompts import PromptSet
+from circuits.data.refused import RefusedPrompts
 from circuits.edits import Edit, Scale
 from circuits.injection.vision_heads import HeadDivergence, head_divergence, reinforcement
 from circuits.remedies.base import REMEDIES, Remedy
@@ -42,11 +43,9 @@ class VisionHeads(Remedy):
         return (Scale("END..", self.factor),)
 
     def check_prompts(self, prompts: PromptSet) -> None:
-        for number, prompt in enumerate(prompts):
-            if prompt.image_tokens is None:
-                raise ValueError(
-                    f"{prompts.called(number)} shows no picture that could be taken away: 'vhr' needs one."
-                )
+        if lacking := [number for number, prompt in enumerate(prompts) if prompt.image_tokens is None]:
+            first = prompts.called(lacking[0])
+            raise RefusedPrompts(f"{first} shows no picture that could be taken away: 'vhr' needs one.", lacking)
 
     def measure(self, model: Model, prompts: PromptSet) -> Floats:
         """[prompt, head, 2] divergence, and the squared norm without the picture."""

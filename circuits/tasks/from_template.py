@@ -11,11 +11,21 @@ from numbers import Integral
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
-from circuits.data.faults import faults_of, in_lines
+from circuits.data.faults import Findings, faults_of, in_lines
 from circuits.data.halves import Lists, halves_of
 from circuits.data.prompts import Prompt, PromptSet
 from circuits.data.template_file import read_template_file
-from circuits.data.templates import ANOTHER_KIND, ANOTHER_WORD, RULES, SEVERAL_TOKENS, Sentence, Template, Word, Words
+from circuits.data.templates import (
+    ANOTHER_KIND,
+    ANOTHER_WORD,
+    RULES,
+    SEVERAL_TOKENS,
+    Answers,
+    Sentence,
+    Template,
+    Word,
+    Words,
+)
 from circuits.data.text_prompts import prompt_from_text
 from circuits.data.tokenizer import Tokenizer, ids_at
 from circuits.files import path_from
@@ -27,6 +37,7 @@ _TRIES = 1000
 _N_TRIED = 200
 _PUNCTUATION = ".,;:!?\"'()"
 _SHOWN_WORDS = 12
+_NOT_KNOWN = "not known"
 
 
 class _Drawn(NamedTuple):
@@ -139,19 +150,39 @@ class TemplateTask(Task):
         template = self.template
         found: dict[str, dict[Word, str]] = {}
         for sentence in template.sentences:
-            changed = {name for name, slot in sentence.slots.items() if {name, slot.repeats} & template.corrupt.keys()}
             for name, slot in sentence.slots.items():
                 own = found.setdefault(slot.words, {})
                 n_tokens = self._n_tokens(sentence, name, tokenizer)
-                usual = min(Counter(filter(None, n_tokens.values())).most_common(), key=_commonest, default=(0, 0))[0]
+                why_not = self._unequal(template.rule_of(name, slot), n_tokens)
                 for word, n in n_tokens.items():
                     if n == 0:
-                        own.setdefault(word, "not known")
+                        own.setdefault(word, _NOT_KNOWN)
                     elif template.leave_out == SEVERAL_TOKENS and n > 1:
                         own.setdefault(word, f"{n} tokens")
-                    elif name in changed and n != usual:
-                        own.setdefault(word, f"{n} tokens where most have {usual}")
+                    elif word in why_not:
+                        own.setdefault(word, why_not[word])
         return {name: [Unfit(word, why) for word, why in own.items()] for name, own in found.items() if own}
+
+    def _unequal(self, rule: str | None, n_tokens: Mapping[Word, int]) -> dict[Word, str]:
+        """The words of a slot that have another number of tokens than what may stand for them in the corrupt prompt,
+        each with that; none of a slot that holds the same there.
+
+        n_tokens  of each word; 0 of those that are not known, which stand for nothing
+        """
+        known = {word: n for word, n in n_tokens.items() if n}
+        if rule is None:
+            return {}
+        # A word's own kinds alone stand for it, as in a pair of a prompt file; else any other word of the list may.
+        if rule != ANOTHER_KIND or self.template.leave_out is not None:
+            usual = _usual(known.values())
+            return {word: f"{n} tokens where most have {usual}" for word, n in known.items() if n != usual}
+        unequal = {}
+        for place in dict.fromkeys(word.place for word in known):
+            kinds = {word: n for word, n in known.items() if word.place == place}
+            usual = _usual(kinds.values())
+            other = next(word.text for word, n in kinds.items() if n == usual)
+            unequal |= {word: f"{n} tokens where {other!r} has {usual}" for word, n in kinds.items() if n != usual}
+        return unequal
 
     def _n_tokens(self, sentence: Sentence, name: str, tokenizer: Tokenizer) -> dict[Word, int]:
         """How many tokens each word of a slot has where it stands; 0 of those that are not known."""
@@ -190,10 +221,22 @@ class TemplateTask(Task):
         if self.template.leave_out is not None or not (unfit := self.unfit_words(tokenizer)):
             return []
         said = "; ".join(f"of {name!r} {listed(found)}" for name, found in unfit.items())
+        is_of_numbers = any(one.reason != _NOT_KNOWN for found in unfit.values() for one in found)
+        why = " A word and what stands for it in the corrupt prompt need equally many tokens." if is_of_numbers else ""
         return [
-            f"words that do not fit: {said}. Take them out, or leave out such words for each model with a line "
+            f"words that do not fit: {said}.{why} Take them out, or leave out such words for each model with a line "
             "`leave_out: unequal` in the template."
         ]
+
+    def findings(self, tokenizer: Tokenizer) -> Findings:
+        """All that is wrong for this tokenizer with what the template says, and what is doubtful."""
+        return self._findings(self._left(tokenizer), tokenizer)
+
+    def _findings(self, left: Mapping[str, list[Word]], tokenizer: Tokenizer) -> Findings:
+        of_texts = self.text_faults(tokenizer)
+        # Of prompts of the words that fit, where every sentence is known.
+        of_prompts = Findings() if of_texts else self._prompt_findings(left, tokenizer)
+        return Findings([*of_texts, *self.word_faults(tokenizer), *of_prompts.faults], of_prompts.doubts)
 
     def _unbuildable(self, reason: str) -> ValueError:
         # Another task is no help; what is wrong with the words says what to change.
@@ -201,11 +244,10 @@ class TemplateTask(Task):
 
     def sampler(self, tokenizer: Tokenizer) -> Draw:
         left = self._left(tokenizer)
-        of_texts = self.text_faults(tokenizer)
-        if faults := [*of_texts, *self.word_faults(tokenizer)]:
-            # With what is wrong with prompts of the words that do, where every sentence is known.
-            faults += [] if of_texts else self._prompt_faults(left, tokenizer)
-            raise ValueError(in_lines(faults, of="its template") if len(faults) > 1 else faults[0])
+        if self.text_faults(tokenizer) or self.word_faults(tokenizer):
+            faults, doubts = self._findings(left, tokenizer)
+            is_one = len(faults) == 1 and not doubts
+            raise ValueError(faults[0] if is_one else in_lines(faults, of="its template", doubts=doubts))
         built: dict[str, Prompt] = {}
 
         def draw(generator: random.Random) -> Prompt:
@@ -218,8 +260,8 @@ class TemplateTask(Task):
                     try:
                         built[text] = self._prompt(*drawn, tokenizer)
                     except ValueError:
-                        faults = self._prompt_faults(left, tokenizer, drawn)
-                        raise ValueError(in_lines(faults, of=f"template {self.name!r}")) from None
+                        faults, doubts = self._prompt_findings(left, tokenizer, drawn)
+                        raise ValueError(in_lines(faults, of=f"template {self.name!r}", doubts=doubts)) from None
                 return built[text]
             counts = ", ".join(f"{len(words)} of {name!r}" for name, words in left.items())
             raise ValueError(f"too few words for slots that differ and what replaces them: {counts}. Add words.")
@@ -234,30 +276,41 @@ class TemplateTask(Task):
         corrupt = clean and _corrupt(self.template, sentence, clean, words, generator)
         return _Drawn(sentence, clean, corrupt) if clean and corrupt else None
 
-    def _prompt_faults(
+    def _prompt_findings(
         self, words: Mapping[str, list[Word]], tokenizer: Tokenizer, first: _Drawn | None = None
-    ) -> list[str]:
-        """What is wrong with prompts of these words, as far as a few hundred of them tell: each kind of fault with its
-        first prompt, and how many others have it, whatever their words.
+    ) -> Findings:
+        """What is wrong with prompts of these words, and doubtful, as far as a few hundred of them tell: each kind with
+        its first prompt, and how many others have it, whatever their words.
 
         first  a prompt that is looked at before those
         """
-        generator, seen, found = random.Random(0), set[str](), dict[str, list[str]]()
-        tried = (self._drawn(words, generator) for _ in range(_N_TRIED))
+        if (whole := self._whole()) is None:
+            return Findings()
+        generator, seen, found, doubted = random.Random(0), set[str](), _Kinds(), _Kinds()
+        tried = (whole._drawn(words, generator) for _ in range(_N_TRIED))
         for drawn in filter(None, chain([first], tried)):
             text = _filled(*drawn[:2]).text
             if text in seen:
                 continue
             seen.add(text)
+            own = {word.text for side in (drawn.clean, drawn.corrupt) for word in side.values()}
             try:
-                self._prompt(*drawn, tokenizer)
+                prompt = self._prompt(*drawn, tokenizer)
             except ValueError as error:
-                own = {word.text for side in (drawn.clean, drawn.corrupt) for word in side.values()}
                 for fault in faults_of(error):
-                    found.setdefault(_without_words(fault, own), []).append(f"prompt {text!r}: {fault}")
-        said = [f"{faults[0]}{_of_others(len(faults) - 1)}" for faults in found.values()]
-        more = len(said) - _SHOWN_WORDS
-        return [*said[:_SHOWN_WORDS], *([f"... and {more} more"] if more > 0 else [])]
+                    found.add(_without_words(fault, own), f"prompt {text!r}: {fault}")
+            else:
+                for warning in prompt.warnings:
+                    doubted.add(warning.kind, f"prompt {text!r}: {warning.kind}: {warning.detail}")
+        return Findings(found.said(), doubted.said())
+
+    def _whole(self) -> TemplateTask | None:
+        """The prompts of the sentences that have all slots which decide the answer, as all have of a template without
+        faults; None where nothing is said of answers or of the corrupt prompt."""
+        template = self.template
+        is_said = template.corrupt and template.answers != Answers()
+        sentences = tuple(one for one in template.sentences if template.key_slots <= one.slots.keys())
+        return TemplateTask(template=template._replace(sentences=sentences)) if is_said and sentences else None
 
     def _prompt(self, sentence: Sentence, clean: Words, corrupt: Words, tokenizer: Tokenizer) -> Prompt:
         template = self.template
@@ -282,7 +335,7 @@ class TemplateTask(Task):
 def read_template(path: str | Path, *, tokenizer: Tokenizer | None = None) -> TemplateTask:
     """The task that a template file describes; a ValueError, which says what is wrong, where it describes none.
 
-    tokenizer  of a template with faults, also says which words do not fit it
+    tokenizer  of a template with faults, also says which words do not fit it, and what is wrong with prompts of others
 
     >>> from pathlib import Path
     >>> from circuits import load_model, read_template
@@ -299,13 +352,12 @@ def read_template(path: str | Path, *, tokenizer: Tokenizer | None = None) -> Te
     (12, ('IO', 'S1', 'S2', 'END'), (9,))
     """
 
-    def of_words(sound: Template) -> list[str]:
+    def of_sound(sound: Template) -> Findings:
         if tokenizer is None:
-            return []
-        task = TemplateTask(template=sound)
-        return [*task.text_faults(tokenizer), *task.word_faults(tokenizer)]
+            return Findings()
+        return TemplateTask(template=sound).findings(tokenizer)
 
-    return TemplateTask(template=read_template_file(path_from(path, "a template"), also=of_words))
+    return TemplateTask(template=read_template_file(path_from(path, "a template"), also=of_sound))
 
 
 def are_all(n: int) -> str:
@@ -323,6 +375,22 @@ def _filled(sentence: Sentence, words: Words) -> Filled:
     return fill(sentence.text, {name: word.text for name, word in words.items()})
 
 
+class _Kinds:
+    """What is said of prompts, those of one kind together."""
+
+    def __init__(self) -> None:
+        self._of_kinds: dict[str, list[str]] = {}
+
+    def add(self, kind: str, text: str) -> None:
+        self._of_kinds.setdefault(kind, []).append(text)
+
+    def said(self) -> list[str]:
+        """Of the first few kinds, the first text and how many others there are."""
+        said = [f"{texts[0]}{_of_others(len(texts) - 1)}" for texts in self._of_kinds.values()]
+        more = len(said) - _SHOWN_WORDS
+        return [*said[:_SHOWN_WORDS], *([f"... and {more} more"] if more > 0 else [])]
+
+
 def _of_others(n: int) -> str:
     return f" The same of {n} other prompt{'s' * (n > 1)}." if n else ""
 
@@ -332,6 +400,11 @@ def _without_words(fault: str, words: Iterable[str]) -> str:
     for word in sorted(words, key=len, reverse=True):
         fault = fault.replace(word, "{}")
     return fault
+
+
+def _usual(n_tokens: Iterable[int]) -> int:
+    """The number of tokens that most words have; 0 without any."""
+    return min(Counter(n_tokens).most_common(), key=_commonest, default=(0, 0))[0]
 
 
 def _commonest(counted: tuple[int, int]) -> tuple[int, int]:

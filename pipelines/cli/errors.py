@@ -13,11 +13,11 @@ import typer
 
 from circuits.visible_text import readable, visible
 from pipelines.cli.closed_pipe import leave_pipe
+from pipelines.cli.leaving import FAILED
 from pipelines.cli.phases import phases_said
 from pipelines.cli.signals import code_of_interrupt, raise_on_interrupt
 
 BAD_INPUT = 2
-FAILED = 1
 
 
 def reports_errors(command: Callable[..., None], *, name: str | None = None) -> Callable[..., None]:

@@ -8,11 +8,16 @@ import os
 import sys
 from collections.abc import Callable
 
+from pipelines.cli.closed_pipe import open_closed_streams
+
+FAILED = 1
+
 
 def leaving_at_once(command: Callable[[], None]) -> None:
     """Run a command that ends with SystemExit or returns; then end the process with its exit code, once threads are
     done and all that is registered to be done at exit is done."""
     code: int | None = 0
+    open_closed_streams()
 
     # What is registered first is called last.
     @atexit.register
@@ -22,6 +27,8 @@ def leaving_at_once(command: Callable[[], None]) -> None:
         try:
             sys.stdout.flush()
             sys.stderr.flush()
+        except BrokenPipeError:
+            os._exit(code or FAILED)  # nobody is there to be told
         except (OSError, ValueError):
             return  # Python says so
         os._exit(code)

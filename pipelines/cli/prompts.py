@@ -58,11 +58,9 @@ def check(
     Bad lines stand among the others; where there are any, exit code 2.
     """
     say_first("prompts check", f"{file} as {model} sees it")
-    from pipelines.engine.processors import use_free_processors
     from pipelines.prompts.check import check_prompts
     from pipelines.prompts.table import print_checked
 
-    use_free_processors()
     asked = {"prompts": n, "seed": seed, "images": images, "annotations": annotations}
     checked = check_prompts(_settings(str(file), model, **asked))
     print_json(checked.as_json()) if as_json else print_checked(checked, most=lines)

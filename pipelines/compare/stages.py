@@ -14,6 +14,7 @@ from circuits.evaluation.matched_circuits import likeness, matched_circuits
 from circuits.evaluation.transfer import DRAWN, MOST_LIKE, Candidates, Member, members_on
 from circuits.masks import random_circuits, random_component_sets
 from circuits.metrics import ACCURACY, METRICS
+from circuits.model.phases import phase
 from circuits.model.steps import steps, whole
 from pipelines.discover.rules import made_rule
 from pipelines.engine.result_file import Result
@@ -26,11 +27,13 @@ def draw_circuits(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel)
     """Random circuits as large as a run's, and the run's with its heads renamed: [draw, part], in bits."""
     runner = CircuitRunner(model(), prompts_from(inputs["prompts"][0]), METRICS[settings["metric"]])
     circuit, n, seed = runner.circuit(inputs["choose"][0].arrays["mask"]), settings["draws"], settings["seed"]
-    if runner.level == "edges":
-        drawn = random_circuits(runner.model.wiring, circuit, n=n, seed=seed)
-    else:
-        drawn = random_component_sets(circuit, n=n, seed=seed)
-    matched = matched_circuits(runner.model.wiring, circuit, n=n, seed=seed)
+    with phase(f"drawing {n} random circuits"):
+        if runner.level == "edges":
+            drawn = random_circuits(runner.model.wiring, circuit, n=n, seed=seed)
+        else:
+            drawn = random_component_sets(circuit, n=n, seed=seed)
+    with phase(f"renaming its heads at random {n} times"):
+        matched = matched_circuits(runner.model.wiring, circuit, n=n, seed=seed)
     arrays = {"own": circuit, "random": drawn, "matched": matched}
     return Result(
         {"level": runner.level, "n_parts": len(circuit), "likeness": likeness(circuit, matched)},

@@ -54,11 +54,12 @@ def connect(execution: Execution) -> Iterator[Client]:
         yield client
 
 
-def tell_driver(topic: str, key: str, share: float, seconds: float) -> None:
-    """On a worker: tell whoever listens for `topic` how much of a job is done, and the seconds that it has taken."""
+def tell_driver(topic: str, key: str, share: float, seconds: float, doing: str) -> None:
+    """On a worker: tell whoever listens for `topic` how much of a job is done, the seconds that it has taken and what
+    it does now."""
     from distributed import get_worker
 
-    get_worker().log_event(topic, (key, share, seconds))
+    get_worker().log_event(topic, (key, share, seconds, doing))
 
 
 def dask_setup(_: Any) -> None:

@@ -30,7 +30,7 @@ from pipelines.engine.watch import Tell
 
 OnDone = Callable[[Job], None]
 OnBegun = Callable[[Job], None]
-OnShare = Callable[[Job, float, float], None]
+OnShare = Callable[[Job, float, float, str], None]
 OnWaiting = Callable[[str], None]
 WeightsAfter = Callable[[Job], Mapping[str, float]]
 
@@ -42,7 +42,7 @@ def execute(
     *,
     on_done: OnDone,
     on_begun: OnBegun = lambda job: None,
-    on_share: OnShare = lambda job, share, seconds: None,
+    on_share: OnShare = lambda job, share, seconds, doing: None,
     on_waiting: OnWaiting = lambda text: None,
     at_once: int = 1,
     run: str | None = None,
@@ -50,7 +50,8 @@ def execute(
     """Compute the jobs and keep their results in `store`. What they read is there, or comes before them in `todo`.
 
     at_once   how many jobs run side by side in this process
-    on_share  called in any thread while a job runs, with how much of it is done and the seconds that it has taken
+    on_share  called in any thread while a job runs, with how much of it is done, the seconds that it has taken and what
+              it does now
     on_begun  called in this thread before each job that runs in this process; of those on workers, for the first alone
     on_waiting  called in this thread with what is said while there are no workers
     on_done   called in this thread after each job
@@ -137,7 +138,7 @@ def _execute_here(
 
 
 def _by_key(jobs: Mapping[str, Job], on_share: OnShare) -> Tell:
-    return lambda key, share, seconds: on_share(jobs[key], share, seconds)
+    return lambda key, share, seconds, doing: on_share(jobs[key], share, seconds, doing)
 
 
 @contextlib.contextmanager

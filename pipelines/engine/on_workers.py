@@ -56,22 +56,23 @@ def execute_on_workers(
     *,
     on_done: Callable[[Job], None],
     on_waiting: Callable[[str], None],
-    on_share: Callable[[Job, float, float], None] = lambda job, share, seconds: None,
+    on_share: Callable[[Job, float, float, str], None] = lambda job, share, seconds, doing: None,
     run: str | None = None,
 ) -> None:
     """Compute the jobs on the workers that `execution` asks for, and keep their results in `store`.
 
     on_done     called in this thread after each job
     on_waiting  called in this thread with what is said while there are no workers
-    on_share    called in another thread while a job runs, with how much of it is done and the seconds that it has taken
+    on_share    called in another thread while a job runs, with how much of it is done, the seconds that it has taken
+                and what it does now
     run         names this call, and no other; a new name by default
     Raises the first job's error; a ValueError for workers that lack what jobs need; `ClusterError` where all are gone.
     """
     run, by_key = run or new_run(), {job.key: job for job in todo}
 
     def tell(event: tuple[float, Any]) -> None:
-        key, share, seconds = event[1]
-        on_share(by_key[key], share, seconds)
+        key, share, seconds, doing = event[1]
+        on_share(by_key[key], share, seconds, doing)
 
     with connect(execution) as client:
         client.subscribe_topic(run, tell)

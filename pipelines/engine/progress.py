@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self, TextIO
+from typing import Any, NamedTuple, Self, TextIO
 
 from circuits.visible_text import visible
 from pipelines.engine.estimate import Estimate
@@ -33,8 +33,8 @@ class Progress:
     def begun(self, job: Job) -> None:
         """`job` begins."""
 
-    def reached(self, job: Job, share: float) -> None:
-        """How much of `job`, which runs, is done."""
+    def reached(self, job: Job, share: float, doing: str) -> None:
+        """How much of `job`, which runs, is done; and what it does now, in words, where that is no step of it."""
 
     def done(self, job: Job) -> None:
         """`job` is done."""
@@ -129,6 +129,19 @@ class Models:
         return Path(spec).name if Path(spec).is_absolute() else spec
 
 
+class _Runs(NamedTuple):
+    """A job that runs, how much of it is done, and what it does now, in words."""
+
+    job: Job
+    share: float = 0.0
+    doing: str = ""
+
+    @property
+    def what(self) -> tuple[str, str]:
+        """What is said of it, whichever prompts it is on."""
+        return self.job.stage.name, self.doing
+
+
 class Lines(Progress):
     """One line when a job is done: `[3/9] ioi-eap-1a2b: measure eap prompts 0-15 · after 4.1 s, about 6.0 s left`.
 
@@ -141,30 +154,37 @@ class Lines(Progress):
         self._n_done = outlook.n_jobs - outlook.n_todo
         self._began_s, self._models = time.monotonic(), Models()
         self._said_s, self._is_told = self._began_s, False
-        self._running: dict[str, tuple[Job, float]] = {}
+        self._running: dict[str, _Runs] = {}
+        self._named = frozenset[tuple[str, str]]()
         self._loading: dict[str, str] = {}
 
     def begun(self, job: Job) -> None:
-        self._running[job.key] = job, 0.0
+        self._running[job.key] = _Runs(job)
         if (model := self._models.loaded_by(job)) is not None:
             self._loading[job.key] = f"{self._outlook.owner(job)}: loading the model {model}"
-            self._say(f"{self._loading[job.key]}; then: {job.label}")
+            self._say(f"{self._loading[job.key]}; then: {job.label}", [_Runs(job)])
         elif self._in_detail:
-            self._say(f"{self._outlook.name(job)} begins")
+            self._say(f"{self._outlook.name(job)} begins", [_Runs(job)])
 
-    def reached(self, job: Job, share: float) -> None:
-        self._running[job.key] = job, share
+    def reached(self, job: Job, share: float, doing: str) -> None:
+        self._running[job.key] = _Runs(job, share, doing)
+        if share or doing:
+            self._loading.pop(job.key, None)  # it is over
 
     def tick(self) -> None:
+        running = [*self._running.values()]
         is_news = not self._is_told and self._outlook.estimate.left_s is not None
-        if self._running and time.monotonic() - self._said_s >= (_SOON_S if is_news else SILENT_S):
-            running = [self._state(job, share) for job, share in self._running.values()]
-            self._say(f"{'; '.join(running)} · after {self._spent}{self._left}")
+        # Of slices of one step, the lines that say that one is done say what goes on.
+        is_news = is_news or any(runs.what not in self._named for runs in running)
+        if running and time.monotonic() - self._said_s >= (_SOON_S if is_news else SILENT_S):
+            self._say(f"{'; '.join(map(self._state, running))} · after {self._spent}{self._left}", running)
 
-    def _state(self, job: Job, share: float) -> str:
-        if share:
-            return f"{self._outlook.name(job)}, {share:.0%} of it"
-        return self._loading.get(job.key, f"{self._outlook.name(job)}, at work")
+    def _state(self, runs: _Runs) -> str:
+        if runs.job.key in self._loading:
+            return self._loading[runs.job.key]
+        how_far = [f"{runs.share:.0%} of it"] if runs.share else []
+        doing = [runs.doing] if runs.doing else []
+        return ", ".join([self._outlook.name(runs.job), *((how_far + doing) or ["at work"])])
 
     @property
     def _spent(self) -> str:
@@ -177,7 +197,7 @@ class Lines(Progress):
             return ""
         self._is_told = True
         # Loading is none of what is estimated.
-        loads = any(key in self._loading and not share for key, (_, share) in self._running.items())
+        loads = any(key in self._loading for key in self._running)
         return f", {'then ' if loads else ''}about {left(left_s)} left"
 
     def done(self, job: Job) -> None:
@@ -186,7 +206,7 @@ class Lines(Progress):
         loaded = "" if self._models.loaded_with(job) is None else ", the model's loading included"
         took = self._took(job) if self._in_detail else ""
         number = f"[{self._n_done}/{self._outlook.n_jobs}]"
-        self._say(f"{number} {self._outlook.name(job)}{took} · after {self._spent}{loaded}{self._left}")
+        self._say(f"{number} {self._outlook.name(job)}{took} · after {self._spent}{loaded}{self._left}", [_Runs(job)])
 
     def waits(self, text: str) -> None:
         self._say(text)
@@ -198,8 +218,9 @@ class Lines(Progress):
         memory = cost.get("peak_memory_mb")
         return f" · took {duration(cost['seconds'])}" + ("" if memory is None else f", {memory:.0f} MB")
 
-    def _say(self, text: str) -> None:
-        self._said_s = time.monotonic()
+    def _say(self, text: str, named: Iterable[_Runs] = ()) -> None:
+        """Write a line; `named` is what it says the name of."""
+        self._said_s, self._named = time.monotonic(), frozenset(runs.what for runs in named)
         self._stream.write(visible(text) + "\n")
         self._stream.flush()
 
@@ -227,8 +248,8 @@ class AnyBar(Progress):
         loading = f"{self._outlook.owner(job)}: loading the model {model}"
         self.draw(self._outlook.name(job) if model is None else loading)
 
-    def reached(self, job: Job, share: float) -> None:
-        self.draw(f"{self._outlook.name(job)}, {share:.0%} of it")
+    def reached(self, job: Job, share: float, doing: str) -> None:
+        self.draw(f"{self._outlook.name(job)}, {share:.0%} of it{doing and f', {doing}'}")
 
     def done(self, job: Job) -> None:
         self._n_done += 1

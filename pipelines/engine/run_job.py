@@ -11,6 +11,7 @@ from collections import OrderedDict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from circuits.model.phases import phases_told_to
 from circuits.model.steps import watched_by
 from pipelines.engine.claim import Meanwhile, claimed
 from pipelines.engine.held_results import HeldResults
@@ -56,11 +57,12 @@ def _compute(job: Job, store: Store, device: str, run: str, tell: Tell) -> None:
     meter = Meter()
     watch = JobWatch(job, store, device, meter.spent, tell)
     try:
-        with meter.running(), watched_by(watch):
+        with meter.running(), watched_by(watch), phases_told_to(watch.phases):
             settings = job.stage.locate(job.settings, job.locations)
 
             def load(name: str = "model") -> Model:
-                return meter.loading(lambda: model_of(job, device, name))
+                with phases_told_to(None):  # that a model is loaded is said when the job begins
+                    return meter.loading(lambda: model_of(job, device, name))
 
             result = job.stage.compute(settings, inputs, load)
     except ValueError as error:

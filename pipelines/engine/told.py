@@ -57,12 +57,12 @@ class Told:
         with self._lock:
             self._progress.waits(text if self._owner is None else f"{short_owner(self._owner)}: {text}")
 
-    def reached(self, job: Job, share: float, seconds: float) -> None:
-        """How much of a job is done, and the seconds that it has taken."""
+    def reached(self, job: Job, share: float, seconds: float, doing: str) -> None:
+        """How much of a job is done, the seconds that it has taken, and what it does now."""
         with self._lock:
             self._owner = self._owners[job.key]
             self._estimate.reached(job, share, seconds)
-            self._progress.reached(job, share)
+            self._progress.reached(job, share, doing)
 
     def done(self, job: Job, seconds: float | None) -> None:
         """A job is done; None where it is not known what it took."""

@@ -19,16 +19,39 @@ from pipelines.engine.job import Job
 from pipelines.engine.result_file import DamagedError, Result, decode, encode
 from pipelines.engine.store import Store
 
-Tell = Callable[[str, float, float], None]
-"""(key of a job, how much of it is done, the seconds that it has taken)"""
+Tell = Callable[[str, float, float, str], None]
+"""(key of a job, how much of it is done, the seconds that it has taken, what it does now in words)"""
 
 _TOLD_EVERY_S = 0.5
 # What a job computes in its first seconds is not kept, and what it has kept is written that often.
 _KEPT_AFTER_S, _WRITTEN_EVERY_S = 5.0, 10.0
 
 
+class _Phases:
+    """What a job does now, in words, as `circuits.model.phases.Listener`."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell, self._texts = tell, list[str]()
+
+    @property
+    def text(self) -> str:
+        """Of the phase that began last; empty where there is none."""
+        return self._texts[-1] if self._texts else ""
+
+    def begins(self, text: str) -> None:
+        self._texts.append(text)
+        self._tell(text)
+
+    def reached(self, share: float) -> None:
+        """Of a job, its steps tell how far it is."""
+
+    def ends(self) -> None:
+        self._texts.pop()
+        self._tell(self.text)
+
+
 class JobWatch:
-    """Watches a job, as `circuits.model.steps.Watch`.
+    """Watches a job, as `circuits.model.steps.Watch`; `phases` hears of what it does beside its steps.
 
     before  what earlier attempts at it have taken, by the names of its cost
     """
@@ -42,15 +65,19 @@ class JobWatch:
         self._job, self._store, self._spent, self._tell = job, store, spent, tell
         # Other versions and devices may round differently.
         self._made_by = {"device": device, **versions()}
-        self._told_s = self._written_s = 0.0
+        self._told_s = self._written_s = self._share = 0.0
+        self.phases = _Phases(self._tell_now)
         self._begun_s = time.monotonic()
         self.before, self._values = self._read()
 
     def reached(self, share: float) -> None:
-        now_s = time.monotonic()
-        if now_s - self._told_s >= _TOLD_EVERY_S:
-            self._told_s = now_s
-            self._tell(self._job.key, share, self._spent()["seconds"] + self.before.get("seconds", 0.0))
+        self._share = share
+        if time.monotonic() - self._told_s >= _TOLD_EVERY_S:
+            self._tell_now(self.phases.text)
+
+    def _tell_now(self, doing: str) -> None:
+        self._told_s = time.monotonic()
+        self._tell(self._job.key, self._share, self._spent()["seconds"] + self.before.get("seconds", 0.0), doing)
 
     def find(self, name: str) -> Floats | None:
         return self._values.get(name)

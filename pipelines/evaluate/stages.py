@@ -24,6 +24,7 @@ from circuits.evaluation.knockouts import (
 )
 from circuits.masks import Parts, edges_among, random_circuits, random_circuits_of, random_component_sets
 from circuits.metrics import METRICS
+from circuits.model.phases import phase
 from circuits.model.steps import Steps, whole
 from circuits.scores import ComponentScores
 from graphs.selection import means_at
@@ -60,10 +61,11 @@ def measure_random_circuits(settings: Mapping[str, Any], inputs: Inputs, model: 
     """The metric on a slice of the prompts, for random circuits as large as the run's."""
     runner = _runner(settings, inputs, model)
     circuit, n, seed = runner.circuit(chosen_edges(inputs)), settings["n"], settings["seed"]
-    if runner.level == "edges":
-        drawn = random_circuits(runner.model.wiring, circuit, n=n, seed=seed)
-    else:
-        drawn = random_component_sets(circuit, n=n, seed=seed)
+    with phase(f"drawing {n} random circuits"):
+        if runner.level == "edges":
+            drawn = random_circuits(runner.model.wiring, circuit, n=n, seed=seed)
+        else:
+            drawn = random_component_sets(circuit, n=n, seed=seed)
     meta = {"level": runner.level, "size": int(circuit.sum()), "sizes": drawn.sum(axis=1).tolist()}
     return Result(meta, {"values": runner.all_values(drawn)})
 
@@ -72,7 +74,8 @@ def measure_random_curve(settings: Mapping[str, Any], inputs: Inputs, model: Loa
     """The metric [size, random circuit, prompt] on a slice of the prompts, for random circuits of several sizes."""
     runner = _runner(settings, inputs, model)
     sizes, options = settings["sizes"], {name: settings[name] for name in ("n", "seed")}
-    drawn = np.stack([random_circuits_of(runner.model.wiring, size, **options) for size in sizes])
+    with phase(f"drawing {options['n']} random circuits of each of {len(sizes)} sizes"):
+        drawn = np.stack([random_circuits_of(runner.model.wiring, size, **options) for size in sizes])
     values = runner.all_values(drawn.reshape(-1, drawn.shape[-1]))
     meta = {"sizes": sizes, "drawn": drawn.sum(axis=-1).tolist()}
     return Result(meta, {"values": values.reshape(*drawn.shape[:2], -1)})

@@ -33,6 +33,7 @@ from pipelines.profile.plan import ProfilePlan
 from pipelines.profile.plan import plan as plan_profile
 from pipelines.profile.settings import ProfileSettings
 from pipelines.runs.first_jobs import task_name
+from pipelines.runs.model_parts import require_as_many_heads, require_edits
 from pipelines.runs.run import Run, open_run, store_of
 from pipelines.runs.stages import REFERENCE
 
@@ -109,8 +110,12 @@ def plan(settings: InfluenceSettings, execution: Execution) -> InfluencePlan:
         return InfluencePlan(settings, texts, before.all, None, reference, measure, run.name, None, store)
     edits = {"edits": list(settings.edits)}
     given = masked_from(str(settings.heads), out=execution.out)
-    if not isinstance(given, Ranked):
+    if isinstance(given, Ranked):
+        if not given.is_percent:
+            require_as_many_heads(int(given.k), settings.model)
+    else:
         _require_no_profile(settings)
+        require_edits(given, settings.edits, settings.model)
     profiled = _profile_plan(settings, given, execution) if isinstance(given, Ranked) else None
     chosen: dict[str, Any] = {"heads": [] if isinstance(given, Ranked) else list(given)}
     profile, reads, before_heads = None, {}, ()

@@ -66,8 +66,12 @@ class InfluenceSettings(CommandSettings):
     @classmethod
     def _are_edits(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
         from circuits.edits import edit_from
+        from circuits.edits.check import require_no_roles
 
-        return tuple(edit_from(text).text for text in texts)
+        edits = [edit_from(text) for text in texts]
+        for edit in edits:
+            require_no_roles(edit)
+        return tuple(edit.text for edit in edits)
 
     @model_validator(mode="after")
     def _one_thing_is_masked(self) -> InfluenceSettings:

@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 
 from circuits.arrays import Floats
+from circuits.data.prompts import PromptSet
 from circuits.data.texts import read_texts, texts_as_prompts
 from circuits.files import read_bytes, unreadable
 from circuits.masks import random_circuits
+from circuits.model.phases import phase
 from pipelines.discover.stages import chosen_edges
 from pipelines.engine.result_file import Result
 from pipelines.engine.stage import Inputs, LoadModel, Stage
@@ -31,12 +33,22 @@ def build_texts(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -
     return Result(prompts_meta(prompts) | names)
 
 
+def first_texts(settings: Mapping[str, Any], *, most: int | None = None) -> PromptSet:
+    """The texts as the model's tokenizer reads them, all of them, before weights are loaded."""
+    from circuits.model.tokenizers import tokenizer_of
+
+    path = Path(settings["path"])
+    return texts_as_prompts(
+        read_texts(read_bytes(path), path.name), tokenizer_of(settings["model_at"]), most=settings["tokens"]
+    )
+
+
 def locate_texts(settings: Mapping[str, Any], locations: Mapping[str, str]) -> Mapping[str, Any]:
-    """The settings with the path of the file, which must hold what was planned."""
+    """The settings with the places of the model and of the file, which must hold what was planned."""
     path = Path(locations["file"])
     if digest_of_texts(path) != settings["file"]:
         raise ValueError(f"{path} has changed since this was planned. Run the command again.")
-    return dict(settings) | {"path": str(path)}
+    return dict(settings) | {"path": str(path), "model_at": locations["model"]}
 
 
 def digest_of_texts(path: Path) -> str:
@@ -114,7 +126,8 @@ def measure_circuit(settings: Mapping[str, Any], inputs: Inputs, model: LoadMode
     loaded.require("edges", "influence")
     if not circuit.any():
         raise ValueError("the circuit of that run is empty: nothing can be ablated.")
-    drawn = random_circuits(loaded.wiring, circuit, n=settings["random"], seed=settings["seed"])
+    with phase(f"drawing {settings['random']} random circuits"):
+        drawn = random_circuits(loaded.wiring, circuit, n=settings["random"], seed=settings["seed"])
     ablation = ablation_of(settings, inputs, model)
     circuits = np.concatenate([circuit[None], drawn])
     return _losses_result(circuit_losses(loaded, slice_of(settings, inputs), circuits, ablation=ablation))
@@ -133,7 +146,7 @@ def losses_from(results: Sequence[Result]) -> list[Floats]:
     return texts
 
 
-TEXTS = Stage("texts", 1, build_texts, locate_texts, title="read texts")
+TEXTS = Stage("texts", 1, build_texts, locate_texts, title="read texts", first=first_texts)
 CHOOSE_HEADS = Stage("influence-heads", 1, choose_heads, title="choose heads")
 HEAD_LOSSES = Stage("influence", 1, measure_heads, title="losses with heads masked")
 CIRCUIT_LOSSES = Stage("circuit-influence", 1, measure_circuit, title="losses with a circuit ablated")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from circuits.data.refused import RefusedPrompts
 from circuits.metrics import METRICS
 from pipelines.engine.result_file import Result
 from pipelines.engine.stage import Inputs, LoadModel, Stage
@@ -54,12 +55,13 @@ def require_edited(settings: Mapping[str, Any], prompts: PromptSet) -> None:
     from circuits.edits.downstream import require_groups
 
     for text in settings["edits"]:
-        for number, places in enumerate(require_places(edit_from(text), prompts)):
-            if not places.rows:
-                raise ValueError(
-                    f"{text!r} edits nothing here: {prompts.called(number)} has {len(prompts.prompts[number])} tokens, "
-                    "and none is generated."
-                )
+        every = enumerate(require_places(edit_from(text), prompts))
+        if without := [number for number, places in every if not places.rows]:
+            raise RefusedPrompts(
+                f"{text!r} edits nothing here: {prompts.called(without[0])} has {len(prompts.prompts[without[0]])} "
+                "tokens, and none is generated.",
+                without,
+            )
     if "groups" in settings:
         require_groups(prompts, settings["groups"])
 

@@ -10,7 +10,7 @@ from pipelines.engine.job import Job
 from pipelines.intervene.edit_stages import EDIT_CHECK
 from pipelines.runs.first_jobs import FirstJobs
 from pipelines.runs.method_settings import with_portable_paths
-from pipelines.runs.model_parts import require_heads
+from pipelines.runs.model_parts import require_edits
 from pipelines.runs.settings import RunConfig
 
 
@@ -21,11 +21,11 @@ def first_jobs(config: RunConfig) -> FirstJobs:
 
 def edit_check(first: FirstJobs, heads: Sequence[str], edits: Sequence[str], groups: Sequence[str] = ()) -> Job:
     """The job that refuses heads and roles that are not there, before anything is measured. ValueError for heads that
-    the model's configuration does not have.
+    the model's configuration does not have, and edits that are none of theirs.
 
     groups  roles of words whose heads will be observed; none where no head is
     """
-    require_heads(heads, first.locations["model"])
+    require_edits(heads, edits, first.locations["model"])
     asked: dict[str, Any] = {name: first.ran[name] for name in ("model", "dtype")}
     asked |= {"heads": [*heads], "edits": [*edits]} | ({"groups": [*groups]} if groups else {})
     return Job(EDIT_CHECK, asked, {"prompts": (first.prompts.key,)}, first.locations, first.after)

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from circuits.model.load import Model, load_model
 from circuits.model.phases import phase
 from circuits.model.read_once import tokenizers_read_once
-from circuits.model.tokenizers import tokenizer_of
 from pipelines.runs.prompt_sources import prompt_source
 from pipelines.runs.settings import IMAGE_PATHS, PromptSettings
-from pipelines.runs.stages import Built, first_prompts, prompts_for, prompts_with_model
+
+if TYPE_CHECKING:
+    from pipelines.runs.stages import Built
 
 
-def built(config: PromptSettings, load: Callable[[str], Model] = load_model) -> Built:
+def built(config: PromptSettings, *, for_reading: bool = False) -> Built:
     """The prompts that a run with these settings has. A ValueError as there.
 
-    load  opens the model
+    for_reading  whether the model is only to say what it answers
     """
+    # What needs no model to be refused is, before what takes seconds to import.
     source, _ = prompt_source(config)
+    with phase("importing what reads tokens and runs a model"):
+        from circuits.model.load import load_for_reading, load_model
+        from circuits.model.tokenizers import tokenizer_of
+        from pipelines.runs.stages import Built, first_prompts, prompts_for, prompts_with_model
+    load = load_for_reading if for_reading else load_model
     at: dict[str, Any] = {"model_at": config.model}
     at |= {} if config.prompt_file is None else {"path": str(config.prompt_file)}
     paths: dict[str, Path | None] = {name: getattr(config, name) for name in IMAGE_PATHS}

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from circuits.data.prompt_files import lines_of, numbered, spans
-from pipelines.prompts.check import LINE, Checked
+from pipelines.prompts.checked import LINE, Checked
 from pipelines.reporting.tables import Row, print_line
 
 _BAR = "|"

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
 from circuits.data.prompts import PromptSet
+from circuits.data.refused import RefusedPrompts
 from circuits.model.read_once import tokenizers_read_once
 from pipelines.engine.execute import Work
 from pipelines.engine.job import Job
 from pipelines.engine.result_file import canonical_json
-from pipelines.engine.stage import any_prompts
+from pipelines.engine.stage import any_prompts, any_sets
 from pipelines.runs.caveats import of_noise, with_size
 from pipelines.runs.codec import prompts_from
 from pipelines.runs.settings import CommandSettings, PromptSettings, RunConfig
-from pipelines.runs.stages import ANSWERED, PROMPTS, SOLVED_PROMPTS, first_prompts, locate_prompts
+from pipelines.runs.stages import ANSWERED, SOLVED_PROMPTS, first_prompts
 
 # How many prompts are drawn to tell: those of a task are all alike, and those of a template have words of their own.
 _OF_TASK, _OF_TEMPLATE = 16, 256
@@ -43,17 +43,18 @@ def before_weights(work: Sequence[Work], settings: CommandSettings) -> list[Said
     said: list[Said] = []
     with tokenizers_read_once():
         for part in work:
-            makers = [job for job in part.jobs if job.stage in (PROMPTS, ANSWERED)]
-            asking = [job for job in part.jobs if job.stage.requires is not any_prompts] if makers else []
-            asking = [job for job in asking if not part.store.has(job.key)]
+            makers = [job for job in part.jobs if job.stage.first is not None]
+            asking = [job for job in part.jobs if _asks(job) and not part.store.has(job.key)] if makers else []
             for maker in makers:
-                readers = [job for job in asking if any(_reads(job, key) for key in _made_of(maker, part))]
+                readers = [job for job in asking if any(_asks_of(job, key) for key in _made_of(maker, part))]
                 try:
                     said += [Said(part.owner, text) for text in _before(maker, readers, part, settings)]
                 except ValueError as error:
-                    if len(makers) > 1:
-                        error.add_note(f"the prompts of {maker.settings.get('task') or maker.settings.get('name')}")
+                    if len(makers) > 1 and (name := maker.settings.get("task") or maker.settings.get("name")):
+                        error.add_note(f"the prompts of {name}")
                     raise
+            for job in asking:
+                _require_together(job, makers, part)
     return list(dict.fromkeys(said))
 
 
@@ -68,7 +69,7 @@ def _before(maker: Job, readers: Sequence[Job], part: Work, settings: CommandSet
             _require(reader, prompts, is_solved=is_solved)
         except ValueError:
             # All of them decide, and the error counts them.
-            if len(prompts) >= maker.settings["n"] or (every := _first(maker, of_all=True)) is None:
+            if len(prompts) >= _n_made(maker, prompts) or (every := _first(maker, of_all=True)) is None:
                 raise
             _require(reader, every, is_solved=is_solved)
     return _warnings(prompts, maker, settings)
@@ -82,9 +83,45 @@ def _of_kept(maker: Job, readers: Sequence[Job], part: Work, settings: CommandSe
     return _warnings(prompts, maker, settings)
 
 
+def _require_together(reader: Job, makers: Sequence[Job], part: Work) -> None:
+    """ValueError where a job refuses its sets of prompts beside each other; those of which the solved ones are kept are
+    not known yet."""
+    if reader.stage.requires_together is any_sets:
+        return
+    of_keys = {maker.key: maker for maker in makers if not maker.settings.get("solved")}
+    read = {name: of_keys[keys[0]] for name, keys in reader.inputs.items() if keys and keys[0] in of_keys}
+
+    def known(*, of_all: bool) -> dict[str, PromptSet]:
+        made = {name: _known(maker, part, of_all=of_all) for name, maker in read.items()}
+        return {name: prompts for name, prompts in made.items() if prompts is not None}
+
+    try:
+        reader.stage.requires_together(reader.settings, known(of_all=False))
+    except ValueError:
+        # All of them decide, and the error counts them.
+        reader.stage.requires_together(reader.settings, known(of_all=True))
+
+
+def _known(maker: Job, part: Work, *, of_all: bool) -> PromptSet | None:
+    """The prompts that a job made, or those of them that it is known to make."""
+    if part.store.has(maker.key):
+        return prompts_from(part.store.read(maker.key))
+    return _first(maker, of_all=of_all)
+
+
 def _made_of(maker: Job, part: Work) -> list[str]:
     """The keys of the jobs that have all prompts, or the solved ones, that a job makes."""
     return [maker.key, *(job.key for job in part.jobs if job.stage == SOLVED_PROMPTS and _reads(job, maker.key))]
+
+
+def _asks(job: Job) -> bool:
+    """Whether a job may refuse prompts before weights are loaded."""
+    return job.stage.requires is not any_prompts or job.stage.requires_together is not any_sets
+
+
+def _asks_of(job: Job, key: str) -> bool:
+    """Whether a job looks at the prompts of this key, before weights are loaded, by themselves."""
+    return any(key in job.inputs.get(name, ()) for name in job.stage.asks_of)
 
 
 def _reads(job: Job, key: str) -> bool:
@@ -95,21 +132,22 @@ def _require(reader: Job, prompts: PromptSet, *, is_solved: bool) -> None:
     """ValueError for prompts that a job refuses; of those of which the solved ones are kept, where it takes none."""
     try:
         reader.stage.requires(reader.settings, prompts)
-    except ValueError:
-        if not is_solved or all(_is_refused(reader, _twice(prompts, number)) for number in range(len(prompts))):
+    except RefusedPrompts as error:
+        if not is_solved or not _takes_others(reader, prompts, error):
             raise
 
 
-def _twice(prompts: PromptSet, number: int) -> PromptSet:
-    """One of the prompts alone, two times: what takes it may take no single one, as it needs a spread."""
-    return replace(prompts, prompts=prompts.prompts[number : number + 1] * 2)
-
-
-def _is_refused(reader: Job, prompts: PromptSet) -> bool:
-    try:
-        reader.stage.requires(reader.settings, prompts)
-    except ValueError:
-        return True
+def _takes_others(reader: Job, prompts: PromptSet, refused: RefusedPrompts) -> bool:
+    """Whether a job takes prompts of a set beside those that it refuses, of each reason all at once."""
+    while (others := refused.others(prompts)) is not None:
+        try:
+            reader.stage.requires(reader.settings, others)
+        except RefusedPrompts as error:
+            prompts, refused = others, error
+        except ValueError:
+            return False
+        else:
+            return True
     return False
 
 
@@ -117,8 +155,9 @@ def _first(maker: Job, *, of_all: bool = False) -> PromptSet | None:
     if "task" in maker.settings:
         settings = {"model_at": maker.locations["model"], **maker.settings}
         return _of_task(canonical_json(settings), None if of_all else _OF_TASK)
-    located = locate_prompts(maker.settings, maker.locations)
-    return first_prompts(located, most=None if of_all or not maker.settings.get("template") else _OF_TEMPLATE)
+    assert maker.stage.first is not None
+    located = maker.stage.locate(maker.settings, maker.locations)
+    return maker.stage.first(located, most=None if of_all or not maker.settings.get("template") else _OF_TEMPLATE)
 
 
 @lru_cache(maxsize=64)
@@ -127,11 +166,16 @@ def _of_task(settings: str, most: int | None) -> PromptSet | None:
     return first_prompts(json.loads(settings), most=most)
 
 
+def _n_made(maker: Job, prompts: PromptSet) -> int:
+    """How many prompts a job makes; where its settings do not say, all that are known."""
+    return maker.settings.get("n", len(prompts))
+
+
 def _warnings(prompts: PromptSet, maker: Job, settings: CommandSettings) -> list[str]:
     """What is to know of prompts of a file or a template; those of a task are as they should be."""
     if "task" in maker.settings:
         return []
-    n_made = maker.settings["n"]
+    n_made = _n_made(maker, prompts)
     # What is doubtful is counted over all of them.
     warnings = prompts.warnings if len(prompts) == n_made else list(prompts.notes)
     warnings += of_noise(settings, prompts) if isinstance(settings, RunConfig) else []

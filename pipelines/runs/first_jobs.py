@@ -17,7 +17,8 @@ from circuits.model.sources import GGUF, find_model, is_path, source_fingerprint
 from circuits.tasks import IMAGE_TASKS, TASKS
 from pipelines.engine.job import Job, keys_of
 from pipelines.engine.stage import Stage
-from pipelines.runs.method_settings import absolute_paths, checked_ablation, with_fingerprints
+from pipelines.runs.method_settings import absolute_paths, checked_ablation, make_method, with_fingerprints
+from pipelines.runs.model_parts import require_parts
 from pipelines.runs.prompt_sources import prompt_source
 from pipelines.runs.settings import IMAGE_PATHS, PromptSettings, RunConfig
 from pipelines.runs.stages import ANSWERED, BASELINE, CHECK, PART, PROMPTS, REFERENCE, SOLVED_PROMPTS
@@ -121,12 +122,14 @@ class FirstJobs(PromptJobs):
         position     a role that the prompts must have
         needs_edges  whether circuits are to be run edge by edge, which the check refuses where the model does
 
-        ValueError for a metric or an ablation that is not known.
+        ValueError for a metric or an ablation that is not known, and for parts that methods name and this model lacks.
         """
         super().__init__(config)
         lookup(METRICS, config.metric, "metric")
         ablation = checked_ablation(config)
         self.ran |= {"metric": config.metric, "ablation": ablation}
+        for method in methods:
+            require_parts(make_method(method["name"], method["settings"]).named_parts, config.model)
         checked: dict[str, Any] = {"methods": [with_fingerprints(method) for method in methods]}
         checked |= {} if position is None else {"position": position}
         checked |= {"needs_edges": True} if needs_edges else {}

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from circuits.ablations import Corrupt
-from circuits.data.prompt_files import count_prompts, has_negatives, has_unchanged
+from circuits.data.faults import Findings
+from circuits.data.prompt_files import count_prompts, has_negatives, has_unchanged, require_any_prompt
 from circuits.data.question_files import is_question_file
 from circuits.data.records import entries_of
+from circuits.data.template_file import read_template_file
+from circuits.data.templates import Template
 from circuits.data.texts import holds_texts, read_texts
 from circuits.evaluation.solved_prompts import MOST_DRAWN
 from circuits.files import read_bytes, unreadable
 from circuits.lookup import lookup, meant_instead, nearest, unknown
 from circuits.tasks import IMAGE_TASKS, TASKS
 from circuits.tasks.coco_objects import CocoObjects
-from circuits.tasks.from_template import TemplateTask, read_template
+from circuits.tasks.from_template import TemplateTask
 from pipelines.engine.job import Job
 from pipelines.runs.image_sources import coco_source, digest_of_file, digest_of_images, read_questions_in
 from pipelines.runs.settings import DEFAULT_PROMPTS, PROMPT_ENDINGS, PromptSettings, RunConfig
@@ -52,8 +54,9 @@ def prompt_source(config: PromptSettings) -> tuple[dict[str, Any], int]:
         return _text_source(config, path, file, data)
     ablates_by_partner = isinstance(config, RunConfig) and config.ablation == Corrupt.name
     entries = entries_of(data, str(path))
+    require_any_prompt(entries, str(path))
     leaves_out = ablates_by_partner and has_unchanged(entries)
-    # A file without any is refused when it is read.
+    # A file all of whose prompts are left out is refused when it is read.
     n_lines = max(1, count_prompts(entries, leaves_out_unchanged=leaves_out))
     n_prompts = n_lines if config.prompts is None else min(config.prompts, n_lines)
     source: dict[str, Any] = {**file, "n": n_prompts} | ({"leaves_out_unchanged": True} if leaves_out else {})
@@ -87,18 +90,19 @@ def _n_of_template(config: PromptSettings, path: Path) -> int:
 
 
 def _template(config: PromptSettings, path: Path) -> TemplateTask:
-    """The task of a template; a ValueError with what is wrong with it, words that do not fit the model among that."""
-    try:
-        return read_template(path)
-    except ValueError:
+    """The task of a template; a ValueError with what is wrong with it, words that do not fit the model among that, and
+    prompts of those that do."""
+
+    def of_sound(sound: Template) -> Findings:
         from circuits.model.tokenizers import tokenizer_of
 
-        tokenizer = None
-        with contextlib.suppress(
-            ValueError
-        ):  # of a model that is not here: what is wrong with the template comes first
+        try:
             tokenizer = tokenizer_of(config.model)
-        return read_template(path, tokenizer=tokenizer)
+        except ValueError:  # of a model that is not here: what is wrong with the template comes first
+            return Findings()
+        return Findings() if tokenizer is None else TemplateTask(template=sound).findings(tokenizer)
+
+    return TemplateTask(template=read_template_file(path, also=of_sound))
 
 
 def _text_source(config: PromptSettings, path: Path, file: dict[str, str], data: bytes) -> tuple[dict[str, Any], int]:

@@ -105,11 +105,13 @@ def first_prompts(settings: Mapping[str, Any], *, most: int | None = None) -> Pr
 
     most  how many are drawn at most, of a task or a template; of a file, all are read
 
-    None where images are read, and of prompts that are no pairs. Which of them the model solves is not known yet.
+    None where images are read. Which of them the model solves is not known yet.
     ValueError for whatever the tokenizer cannot take.
     """
     from circuits.model.tokenizers import tokenizer_of
 
+    if settings.get("texts"):
+        return _of_texts(settings, tokenizer_of(settings["model_at"]))
     if not _is_told_by_words(settings):
         return None
     if _is_pairs(settings):
@@ -144,6 +146,13 @@ def _of_file(settings: Mapping[str, Any], tokenizer: Tokenizer | None) -> Prompt
     return read_prompts(Path(settings["path"]), tokenizer, leaves_out_unchanged=leaves_out)
 
 
+def _of_texts(settings: Mapping[str, Any], tokenizer: Tokenizer | None) -> PromptSet:
+    """The texts of a file that were asked for."""
+    path = Path(settings["path"])
+    texts = read_texts(read_bytes(path), path.name)[: settings["n"]]
+    return texts_to_read(texts, tokenizer, name=settings["name"])
+
+
 def _content_of(settings: Mapping[str, Any]) -> tuple[str, ...] | None:
     """What decides the prompts of a job's file; None where no job says by which tokenizer they are read."""
     names = ("path", "file", "tokenizer", "leaves_out_unchanged")
@@ -158,9 +167,7 @@ def prompts_for(settings: Mapping[str, Any], loaded: Model, read: Read | None = 
     if "questions" in settings:
         prompts = image_prompts(settings["name"], asked(settings), _vision(loaded, f"the file {settings['name']!r}"))
     elif settings.get("texts"):
-        path = Path(settings["path"])
-        texts = read_texts(read_bytes(path), path.name)[: settings["n"]]
-        prompts = texts_to_read(texts, loaded.tokenizer, name=settings["name"])
+        prompts = _of_texts(settings, loaded.tokenizer)
     elif settings.get("template"):
         prompts = _of_template(settings, loaded)
     elif "file" in settings:
@@ -357,8 +364,8 @@ def measure_reference(settings: Mapping[str, Any], inputs: Inputs, model: LoadMo
     return Result({"prompts": prompts.fingerprint}, held)
 
 
-PROMPTS = Stage("prompts", 2, build_prompts, locate_prompts)
-ANSWERED = Stage("answered", 1, answer_prompts, locate_prompts)
+PROMPTS = Stage("prompts", 2, build_prompts, locate_prompts, first=first_prompts)
+ANSWERED = Stage("answered", 1, answer_prompts, locate_prompts, first=first_prompts)
 SOLVED_PROMPTS = Stage("solved-prompts", 1, keep_answered)
 PART = Stage("part", 2, part_of_prompts, title="set apart")
 CHECK = Stage("check", 2, check, title="check method and model", requires=require_asked)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from circuits.model.phases import phase
 from circuits.strict_json import parse_strictly
@@ -18,8 +18,10 @@ from pipelines.runs.failure import FAILURE, failure_in
 from pipelines.runs.record import RECORD, command_of, name_of, read_record, read_recorded
 from pipelines.runs.run import run_folders
 from pipelines.runs.settings import DEFAULT_PROMPTS, RunConfig
+from pipelines.runs.stages import PROMPTS, SOLVED_PROMPTS
 
 SUMMARY = "summary.json"
+_MAKING_PROMPTS = (PROMPTS.name, SOLVED_PROMPTS.name)
 # Said elsewhere, or of how it is computed and not of what.
 _NOT_ASKED = {
     "name",
@@ -48,8 +50,9 @@ class States:
 
     def __init__(self, folder: Path) -> None:
         self._store = Store(folder)
-        self._runs: dict[Path, tuple[Hashable, dict[str, Any], dict[str, str]]] = {}
+        self._runs: dict[Path, tuple[Hashable, _Read]] = {}
         self._kept: dict[str, tuple[Hashable, bool]] = {}
+        self._n_prompts: dict[str, int] = {}
 
     def of(self, folder: Path) -> dict[str, Any]:
         """A run: what was asked, how far it is, of a finished one how faithful its circuit is, and of one that failed
@@ -60,17 +63,27 @@ class States:
         at = tuple(_signature(folder / name) for name in (RECORD, SUMMARY, FAILURE, BEGUN))
         if folder not in self._runs or self._runs[folder][0] != at:
             try:
-                self._runs[folder] = (at, *_read(folder))
+                self._runs[folder] = at, _read(folder)
             except (OSError, ValueError, TypeError) as error:
-                self._runs[folder] = at, _damaged(folder, error), {}
-        _, state, jobs = self._runs[folder]
+                self._runs[folder] = at, _Read(_damaged(folder, error))
+        _, (state, jobs, prompts, words) = self._runs[folder]
         if "problem" in state:
             return dict(state)
         try:
             missing = [label for key, label in jobs.items() if not self._has(key)]
+            asked_for = words(self._n_prompts_of(prompts))
         except ValueError as error:
             return _damaged(folder, error)
-        return state | {"jobs_done": len(jobs) - len(missing), "jobs": len(jobs), "missing": missing}
+        done = {"jobs_done": len(jobs) - len(missing), "jobs": len(jobs), "missing": missing}
+        return state | {"asked": asked_for} | done
+
+    def _n_prompts_of(self, key: str | None) -> int | None:
+        """How many prompts a job made; None where its result is not kept."""
+        if key is None or not self._has(key):
+            return None
+        if key not in self._n_prompts:
+            self._n_prompts[key] = len(self._store.read(key).meta["prompts"])
+        return self._n_prompts[key]
 
     def _has(self, key: str) -> bool:
         at = _signature(self._store.path(key))
@@ -117,8 +130,21 @@ def _damaged(folder: Path, error: Exception) -> dict[str, Any]:
     return {"run": name_of(folder), "is_finished": False, "problem": str(error)}
 
 
-def _read(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
-    """What the files of a run say of it, and its jobs: key -> label."""
+class _Read(NamedTuple):
+    """What the files of a run say of it.
+
+    jobs     key -> label
+    prompts  the key of the job that makes its prompts, of a run that does not say itself how many it has
+    words    what was asked, by how many prompts there are, where that is known
+    """
+
+    state: dict[str, Any]
+    jobs: Mapping[str, str] = {}
+    prompts: str | None = None
+    words: Callable[[int | None], str] = str
+
+
+def _read(folder: Path) -> _Read:
     record: Mapping[str, Any] = read_record(folder)
     summary: Mapping[str, Any] = {}
     if SUMMARY in record["files"]:
@@ -132,7 +158,7 @@ def _read(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
         "model": _short(config["model"]),
         "method": config["method"],
         "command": command_of(record),
-        "asked": ", ".join(asked(config, _defaults(command_of(record)), summary.get("n_prompts"))),
+        "asked": "",
         "edges": circuit.get("n_edges") if isinstance(circuit, Mapping) else None,
         "faithfulness": summary.get("faithfulness"),
         "faithfulness_interval": summary.get("faithfulness_interval"),
@@ -141,7 +167,13 @@ def _read(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
         "error": None if is_finished else failure_in(folder),
         "continue": None if is_finished else continued_by(folder, record),
     }
-    return state, {job["key"]: job["label"] for job in record["jobs"]}
+    defaults, n_prompts = _defaults(command_of(record)), summary.get("n_prompts")
+    made = [job["key"] for job in record["jobs"] if job["stage"] in _MAKING_PROMPTS] if n_prompts is None else []
+
+    def words(n_made: int | None) -> str:
+        return ", ".join(asked(config, defaults, n_made if n_prompts is None else n_prompts))
+
+    return _Read(state, {job["key"]: job["label"] for job in record["jobs"]}, next(iter(made), None), words)
 
 
 def asked(config: Mapping[str, Any], defaults: Mapping[str, Any], n_prompts: int | None) -> Iterator[str]:

@@ -64,7 +64,7 @@ from pipelines.engine.store import Store
 began = time.process_time()
 jobs = all_jobs(DiscoverSettings(task="ioi", method="eap", prompts={N_PLANNED}, prompts_per_job=1, edges=50)).all
 work = Work(Store("nowhere"), jobs, "run long")
-graph = graph_of(work.missing, work.store, "cpu", "run", lambda key, share, seconds: None, Meanwhile())
+graph = graph_of(work.missing, work.store, "cpu", "run", lambda key, share, seconds, doing: None, Meanwhile())
 print(len(graph), time.process_time() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10)
 """
 

@@ -42,6 +42,11 @@ def has_side(given: Collection[str]) -> bool:
     return bool(_SIDES & {*given})
 
 
+def says_a_prompt(given: Collection[str]) -> bool:
+    """Whether any of these keys is one of prompts alone, such as an answer; a comment or a label may be of anything."""
+    return bool((_SIDES | TEXTS | IDS) & {*given})
+
+
 def keys_for(given: Collection[str]) -> Keys:
     """The keys of the prompt that has these: a pair unless they are those of a labeled one, of texts unless of ids.
 

@@ -11,6 +11,7 @@ from circuits.arrays import Bools, Floats, Numbers
 from circuits.components import Wiring
 from circuits.evaluation.hypotheses.inflated import inflated_circuits
 from circuits.masks import random_circuits, random_component_sets
+from circuits.model.phases import phase
 
 Values = Callable[[Bools], Floats]
 """From circuits [circuit, part] to the metric [circuit, prompt]."""
@@ -70,15 +71,17 @@ def hypothesis_runs(
     )
     removed = np.repeat(circuit[None], len(tested), axis=0)
     removed[np.arange(len(tested)), tested] = False
-    inflated = inflated_circuits(wiring, circuit, n=draws, seed=seed)
-    if is_edges:
-        random = random_circuits(wiring, circuit, n=draws, seed=seed)
-        without = ~random_circuits(wiring, circuit, n=draws, seed=seed, among=~circuit)
-        complement = ~circuit
-    else:
-        random = random_component_sets(circuit, n=draws, seed=seed)
-        without, complement = ~random_component_sets(circuit, n=draws, seed=seed, among=~circuit), ~circuit
-        without[:, 0] = complement[0] = True
+    complement = ~circuit
+    with phase(f"drawing {draws} inflated circuits"):
+        inflated = inflated_circuits(wiring, circuit, n=draws, seed=seed)
+    with phase(f"drawing twice {draws} random circuits"):
+        if is_edges:
+            random = random_circuits(wiring, circuit, n=draws, seed=seed)
+            without = ~random_circuits(wiring, circuit, n=draws, seed=seed, among=complement)
+        else:
+            random = random_component_sets(circuit, n=draws, seed=seed)
+            without = ~random_component_sets(circuit, n=draws, seed=seed, among=complement)
+            without[:, 0] = complement[0] = True
     everything = np.ones_like(circuit)
     groups = [
         np.stack([circuit, everything, complement]),

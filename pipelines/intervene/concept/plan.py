@@ -17,7 +17,7 @@ from pipelines.engine.job import Job, keys_of, short_digest
 from pipelines.engine.plan import Plan
 from pipelines.engine.store import Store
 from pipelines.intervene.concept.settings import ConceptSettings
-from pipelines.intervene.concept.stages import FIT, FIT_OF_SETS, GENERATE, JUDGE, ROOM
+from pipelines.intervene.concept.stages import FIT, FIT_OF_SETS, GENERATE, JUDGE, ROOM, SETS
 from pipelines.intervene.two_halves import first_of_halves, judge_jobs
 from pipelines.runs.first_jobs import FirstJobs, PromptJobs, subject_name
 from pipelines.runs.model_parts import require_stream
@@ -70,7 +70,7 @@ def plan(settings: ConceptSettings, execution: Execution) -> ConceptPlan:
     sets = tuple(_set_of(settings.set_config(name)) for name in named)
     ran: dict[str, Any] = {name: first.ran[name] for name in ("model", "dtype")} | {"layer": settings.layer}
     inputs = {"prompts": (first.prompts.key,)}
-    made = dict(zip(("concept", "baseline"), ((own.prompts.key,) for own in sets), strict=False))
+    made = dict(zip(SETS, ((own.prompts.key,) for own in sets), strict=False))
     n_read = 2 * first.n_prompts + sum(own.n_prompts for own in sets)
     room: tuple[Job, ...] = ()
     if settings.generate:

@@ -10,7 +10,7 @@ import numpy as np
 
 from circuits.metrics import METRICS
 from pipelines.engine.result_file import Result
-from pipelines.engine.stage import Inputs, LoadModel, Stage, any_prompts
+from pipelines.engine.stage import Inputs, LoadModel, Stage
 from pipelines.runs.codec import prompts_from
 from pipelines.runs.stage_inputs import slice_of
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from circuits.edits.concept import AtLayer
 
 HALVES = (0, 1)  # prompts of even and of odd number
+SETS = ("concept", "baseline")
+"""The inputs with the prompts that have the concept, and those without it."""
 
 
 def fit(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
@@ -33,14 +35,14 @@ def fit(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result
 
     loaded, judged = model(), prompts_from(inputs["prompts"][0])
     read, at = _rows(settings, "read"), _rows(settings, "at")
-    sets = [prompts_from(one) for name in ("concept", "baseline") for one in inputs.get(name, ())]
+    sets = {name: prompts_from(inputs[name][0]) for name in SETS if name in inputs}
     at.check(loaded, judged)
-    for own in sets or [judged]:
+    for own in sets.values() or [judged]:
         read.check(loaded, own)
     where = f"{settings['read']} before layer {settings['layer']}"
     if sets:
-        _require_others(judged, sets)
-        vectors = [concept_vector(*(streams_of(loaded, own, read) for own in sets), described=where)] * 2
+        require_others(settings, {"prompts": judged, **sets})
+        vectors = [concept_vector(*(streams_of(loaded, own, read) for own in sets.values()), described=where)] * 2
     else:
         sides = [streams_of(loaded, judged, read, side=side) for side in ("clean", "corrupt")]
         halves = [[Streams(*(array[half::2] for array in side)) for side in sides] for half in HALVES]
@@ -145,9 +147,11 @@ def _by_half(settings: Mapping[str, Any], inputs: Inputs, n_prompts: int) -> Ite
         yield own, [strength * known[draw] for strength, draw in variants_of(settings)]
 
 
-def _require_others(judged: PromptSet, sets: list[PromptSet]) -> None:
-    """Raise a ValueError where a judged prompt is one of those that make the vector."""
-    making = {prompt.clean for own in sets for prompt in own}
+def require_others(settings: Mapping[str, Any], prompts: Mapping[str, PromptSet]) -> None:
+    """Raise a ValueError where a judged prompt is one of those that make the vector; of sets that are known."""
+    if (judged := prompts.get("prompts")) is None:
+        return
+    making = {prompt.clean for name in SETS if name in prompts for prompt in prompts[name]}
     if known := [number for number, prompt in enumerate(judged) if prompt.clean in making]:
         raise ValueError(
             f"{len(known)} of the {len(judged)} prompts, such as {judged.called(known[0])}, are also among those that "
@@ -167,7 +171,7 @@ def _cosine(one: Floats, other: Floats) -> float:
 
 FIT = Stage("concept-vector", 1, fit, title="make vectors", requires=require_read_rows)
 # The vector is read in other prompts, and the judged ones need no such row.
-FIT_OF_SETS = replace(FIT, requires=any_prompts)
+FIT_OF_SETS = replace(FIT, asks_of=SETS, requires_together=require_others)
 JUDGE = Stage("concept-judge", 1, judge, title="judge strengths", requires=require_judged_rows)
 ROOM = Stage("concept-room", 1, check_room, title="check room")
 GENERATE = Stage("concept-generate", 1, generate, title="generate")

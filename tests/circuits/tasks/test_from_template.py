@@ -348,6 +348,30 @@ def test_only_words_that_change_need_equally_many_tokens_unless_several_are_left
     assert {word(tokenizer, prompt, "place") for prompt in strict} == {"store"}
 
 
+def test_a_word_needs_as_many_tokens_as_its_own_kinds_alone_where_these_stand_for_it() -> None:
+    """As in a pair of a prompt file; where another word of the list may stand for it, as most of the list."""
+    tokenizer, long, longer = tokenizer_of("bytes"), ("zqxjkv", "zqxjkw"), "zqxjkvzqxjkv"
+    n_tokens = {text: len(tokenizer.tokenize(f" {text}")) for text in (*long, longer)}
+    assert 1 < n_tokens[long[0]] == n_tokens[long[1]] < n_tokens[longer]
+    nouns = [*AGREEMENT["words"]["noun"], dict(zip(("singular", "plural"), long, strict=True))]
+    words = {"noun": nouns}
+    prompts = task(AGREEMENT, words=words).build_at_most(tokenizer, n=500)
+    assert len(prompts) == 14 * 12
+    with_long = [p for p in prompts if word(tokenizer, p, "S") == long[0]]
+    assert with_long
+    corrupt = {"".join(tokenizer.convert_ids_to_tokens([p.corrupt[at] for at in p.roles["S"]])) for p in with_long}
+    assert {text.strip("Ġ") for text in corrupt} == {long[1]}
+    why = "A word and what stands for it in the corrupt prompt need equally many tokens."
+    with pytest.raises(ValueError, match=rf"'zqxjkv' \(\d tokens where most have 1\).*{why}"):
+        task(AGREEMENT, words=words, corrupt={"S": "another word"}).build(tokenizer, n=2)
+    nouns.append({"singular": long[0] + "a", "plural": longer})
+    with pytest.raises(ValueError, match=rf"of 'noun' '{longer}' \(.* tokens where '{long[0]}a' has .*\)\. {why}"):
+        task(AGREEMENT, words=words).build(tokenizer, n=2)
+    # What a template leaves out is what it says.
+    spared = task(AGREEMENT, words=words, leave_out="unequal").build_at_most(tokenizer, n=500)
+    assert len(spared) == 12 * 10
+
+
 def test_unknown_words_are_named() -> None:
     tokenizer = tokenizer_of("words")
     with pytest.raises(ValueError, match=r"of 'place' 'zqxjkv' \(not known\)"):

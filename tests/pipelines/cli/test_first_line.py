@@ -174,12 +174,12 @@ def test_every_line_of_progress_names_what_it_belongs_to(
         for job in part.jobs:
             told.begun(job)
             told.waits("nobody is there")
-            told.reached(job, 0.5, 1.0)
+            told.reached(job, 0.5, 1.0, "")
             told.done(job, 1.0)
         raise SystemExit  # enough is written
 
     monkeypatch.setattr(execute, "_compute", pretend)
-    Path("texts.txt").write_text("One text.\n\nAnother text.\n")
+    Path("texts.txt").write_text("David left the bridge .\n\nMartin left the store .\n")
     given = [store.get(word, word) for word in BEGINNINGS[command]]
     first, *lines = circuits(*command.split(), *given).stderr.splitlines()
     assert first == f"{command}: looking up what is stored in runs"

@@ -151,7 +151,17 @@ def test_every_command_says_what_takes_long_in_it(hears_all: None, capsys: pytes
         ("pipelines.runs.state.running_in", ["status"], "status: reading the runs in runs"),
         ("pipelines.runs.unused._named_in", ["clean"], "clean: looking up which results in runs are of use"),
         ("pipelines.prompts.check.entries_in", ["prompts", "check", "PROMPTS"], "prompts check: reading the lines of"),
-        ("pipelines.prompts.check.first_tokens", ["prompts", "check", "PROMPTS"], "prompts check: asking model what"),
+        ("pipelines.prompts.seen.first_tokens", ["prompts", "check", "PROMPTS"], "prompts check: asking model what"),
+        (
+            "pipelines.engine.processors.use_free_processors",
+            ["prompts", "check", "PROMPTS"],
+            "prompts check: importing",
+        ),
+        (
+            "circuits.model.processors._read_tokenizer",
+            ["prompts", "check", "PROMPTS"],
+            "prompts check: reading the tok",
+        ),
         ("circuits.model.sources.content_hash", ["discover", "PROMPTS", "--edges", "4"], "discover: hashing the"),
         ("pipelines.discover.files.figures_of", ["discover", "PROMPTS", "--edges", "4"], "discover: drawing figures"),
         ("pipelines.command.write_atomically", ["discover", "PROMPTS", "--edges", "4"], "discover: writing "),

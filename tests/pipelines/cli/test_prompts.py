@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,14 +15,17 @@ import pytest
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
+from circuits.data import prompt_files
 from circuits.data.records import FORMATS, entries_of
 from circuits.evaluation.first_tokens import FirstToken, Said
+from circuits.model import load, tokenizers
 from circuits.model.load import load_model
 from circuits.tasks import IMAGE_TASKS, TASKS
 from circuits.tasks.from_template import TemplateTask
-from pipelines.prompts import build, check
+from pipelines.prompts import seen
 from pipelines.prompts.new import new_records
 from tests.circuits.tasks.tokenizers import train_bpe
+from tests.conftest import ROOT
 
 TEXT = "Because {0} and {1} were leaving the bridge , {2} returned the sandwich to"
 
@@ -131,9 +137,70 @@ def test_answers_that_some_prompts_hold_and_others_do_not_are_doubted(
 def test_weights_are_not_loaded_for_a_file_without_a_good_line(
     circuits: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(check, "load_for_reading", lambda _: pytest.fail("weights are loaded"))
+    monkeypatch.setattr(seen, "load_for_reading", lambda _: pytest.fail("weights are loaded"))
     found = checked(circuits, write(tmp_path / "own.jsonl", pair("David", "Zebra")), code=2)
     assert (found["model"], found["prompts"], {fault["line"] for fault in found["bad_lines"]}) == ("reference", [], {1})
+
+
+def test_every_line_is_read_as_tokens_once(
+    circuits: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, read_text = [], prompt_files.prompt_from_text
+
+    def reading(clean: str, *of: Any, **how: Any) -> Any:
+        read.append(clean)
+        return read_text(clean, *of, **how)
+
+    monkeypatch.setattr(prompt_files, "prompt_from_text", reading)
+    lines = [pair("David", "Martin"), pair("Martin", "David")]
+    checked(circuits, write(tmp_path / "own.jsonl", *lines))
+    assert read == [line["clean"] for line in lines]
+
+
+@pytest.mark.parametrize("command", [("prompts", "check"), ("prompts", "show"), ("discover",)])
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("own.csv", "cleen,corrupt,answers\nA,B,C\n", "unknown key 'cleen'"),
+        ("own.csv", "one,two\nA,B\n", "names no column of prompts"),
+        ("own.csv", "", "holds no prompt. Give a header"),
+        ("own.jsonl", '{"question": "A"}\n', "unknown key 'question'"),
+        ("own.jsonl", "A, B\n", "not JSON"),
+    ],
+)
+def test_a_file_that_says_nothing_of_prompts_is_refused_before_its_model_is_looked_for(
+    circuits: Callable[..., Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: tuple[str, ...],
+    name: str,
+    text: str,
+    said: str,
+) -> None:
+    monkeypatch.setattr(tokenizers, "tokenizer_of", lambda _: pytest.fail("a tokenizer is read"))
+    path = tmp_path / name
+    path.write_text(text)
+    # No model is called so: nobody looks.
+    refused = circuits(*command, path, "--model", "no-such-model")
+    assert refused.exit_code == 2
+    assert said in refused.stdout + refused.stderr
+    assert "no-such-model" not in refused.stdout + refused.stderr.partition("\n")[2]
+
+
+@pytest.mark.parametrize("command", ["check", "show"])
+def test_a_bad_header_is_told_before_anything_heavy_is_imported(tmp_path: Path, command: str) -> None:
+    (tmp_path / "own.csv").write_text("cleen,corrupt,answers\nA,B,C\n")
+    code = (
+        "import sys\nfrom pipelines.cli.main import main\n"
+        f"sys.argv = ['circuits', 'prompts', '{command}', 'own.csv']\n"
+        "try: main()\nexcept SystemExit as ended: print(ended.code, 'torch' in sys.modules)"
+    )
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "2 False"
+    assert "unknown key 'cleen'" in done.stdout + done.stderr
 
 
 def test_bad_lines_are_said_once_beside_the_good_ones(circuits: Callable[..., Any], tmp_path: Path) -> None:
@@ -240,7 +307,7 @@ def test_an_answer_without_its_space_is_noticed_once(
     tokenizer.save_pretrained(tmp_path / "model")
     (spaced,) = tokenizer(" are")["input_ids"]
     one = FirstToken(spaced, 0.5, False)
-    monkeypatch.setattr(check, "first_tokens", lambda _, prompts: [Said(one, one) for _ in prompts])
+    monkeypatch.setattr(seen, "first_tokens", lambda _, prompts: [Said(one, one) for _ in prompts])
     sides = {"clean": "The keys near the table,", "corrupt": "The key near the table,"}
     path = write(tmp_path / "own.jsonl", sides | {"answers": ["are"]})
     answer = circuits("prompts", "check", path, "--model", tmp_path / "model", "--json")
@@ -358,9 +425,8 @@ def test_fewer_prompts_of_a_template_than_were_asked_for_are_said_once(
 def test_what_the_tokenizer_refuses_is_refused_before_weights_are_loaded(
     circuits: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
-    for module in (check, build):
-        for name in ("load_for_reading", "load_model"):
-            monkeypatch.setattr(module, name, lambda _: pytest.fail("weights are loaded"), raising=False)
+    for name in ("load_for_reading", "load_model"):
+        monkeypatch.setattr(load, name, lambda _: pytest.fail("weights are loaded"))
     path = tmp_path / "own.yaml"
     circuits("prompts", "new", path)
     path.write_text(path.read_text().replace('answers: " {IO}"', 'answers: " {IO} xyzzy"'))

@@ -48,6 +48,22 @@ def unfinish(run: str) -> None:
     next(Path("runs").glob("jobs/*/*.npz")).unlink()
 
 
+def test_an_interrupted_run_says_as_many_prompts_as_are_known(circuits: Callable[..., Any], tiny: Any):
+    """The number of prompts of a file is known once they are made."""
+    circuits("discover", tiny.prompts, "--model", tiny.model, "--method", "eap", "--edges", "20", "--name", "mine")
+    (finished,) = circuits("status", "--json").json["runs"]
+    record = Path("runs") / "mine" / "run.json"
+    content = json.loads(record.read_text())
+    record.write_text(json.dumps(content | {"files": {}}))
+    (state,) = circuits("status", "--json").json["runs"]
+    assert (state["is_finished"], state["asked"]) == (False, finished["asked"])
+    assert re.search(r"\b12 prompts\b", state["asked"])
+    (made,) = (job["key"] for job in content["jobs"] if job["stage"] == "prompts")
+    Store(Path("runs")).path(made).unlink()
+    (state,) = circuits("status", "--json").json["runs"]
+    assert "all prompts" in state["asked"]
+
+
 def test_a_finished_run_is_shown_with_what_was_asked_and_found(circuits: Callable[..., Any], tiny: Any, run: str):
     (state,) = circuits("status", "--json").json["runs"]
     summary = json.loads((Path("runs") / run / "summary.json").read_text())

@@ -100,7 +100,7 @@ def test_how_far_a_job_is_comes_from_its_worker(cluster, tmp_path):
         Execution(out=tmp_path, scheduler=cluster.scheduler_address),
         on_done=lambda job: None,
         on_waiting=lambda text: None,
-        on_share=lambda job, share, seconds: told.append((job, share, seconds)),
+        on_share=lambda job, share, seconds, doing: told.append((job, share, seconds)),
     )
     assert [entry[:2] for entry in told][:4] == [(job, 0.0), (job, 0.25), (job, 0.5), (job, 0.75)]
     assert all(0.5 * share * 2.4 <= seconds for _, share, seconds in told)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import io
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from circuits.model.load import load_model
+from circuits.model.phases import phase
 from pipelines.engine.estimate import Estimate
 from pipelines.engine.execute import execute
 from pipelines.engine.execution import Execution
@@ -57,11 +60,68 @@ def test_loading_is_none_of_the_time_that_is_left(monkeypatch: pytest.MonkeyPatc
     progress.done(jobs[0])
     progress.begun(jobs[1])
     progress.tick()
-    progress.reached(jobs[1], 0.1)
+    progress.reached(jobs[1], 0.0, "drawing")
+    progress.reached(jobs[1], 0.0, "")
     progress.tick()
-    loads, runs = stream.getvalue().splitlines()[-2:]
+    assert stream.getvalue().splitlines()[-1].startswith("mine: step, at work")
+    progress.reached(jobs[1], 0.1, "")
+    progress.tick()
+    loads, _, runs = stream.getvalue().splitlines()[-3:]
     assert re.fullmatch(r"mine: loading the model another · after [\d.]+ s, then about 10 s left", loads)
     assert re.fullmatch(r"mine: step, 10% of it · after [\d.]+ s, about 10 s left", runs)
+
+
+def test_what_runs_is_named_soon_unless_the_last_line_did(monkeypatch: pytest.MonkeyPatch):
+    """Of slices of one step, each line that one is done says what goes on."""
+    monkeypatch.setattr("pipelines.engine.progress._SOON_S", 0)
+    other = Job(Stage("other", 1, STAGE.compute), {"slice": [0, 4]})
+    stream, jobs = io.StringIO(), [job(0, None), job(1, None), other]
+    progress = Lines(stream, outlook(jobs))
+    for one in jobs[:2]:
+        progress.begun(one)
+    progress.done(jobs[0])
+    progress.tick()
+    progress.done(jobs[1])
+    progress.begun(other)
+    for doing in ("", "", "drawing 20 random circuits", "drawing 20 random circuits"):
+        progress.reached(other, 0.0, doing)
+        progress.tick()
+    progress.reached(other, 0.5, "")
+    progress.tick()
+    said = [line.partition(" ·")[0] for line in stream.getvalue().splitlines()]
+    assert said == [
+        "[1/3] mine: step",
+        "[2/3] mine: step",
+        "mine: other prompts 0-3, at work",
+        "mine: other prompts 0-3, drawing 20 random circuits",
+        "mine: other prompts 0-3, 50% of it",
+    ]
+
+
+def test_phases_of_a_job_are_told_with_how_far_it_is_and_those_of_its_models_are_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def compute(settings: Any, inputs: Any, model: Any) -> Result:
+        model()
+        with phase("drawing"):
+            pass
+        return Result({})
+
+    def load(*_: object) -> Any:
+        with phase("loading"):
+            return load_model("reference")
+
+    monkeypatch.setattr("pipelines.engine.run_job.model_of", load)
+    store, one, told = Store(tmp_path), Job(Stage("draw", 1, compute), {}), []
+    store.prepare()
+    execute(
+        [one],
+        store,
+        Execution(out=tmp_path),
+        on_done=lambda _: None,
+        on_share=lambda job, share, seconds, doing: told.append((job.key, share, doing)),
+    )
+    assert told == [(one.key, 0.0, "drawing"), (one.key, 0.0, "")]
 
 
 def test_details_are_what_begins_and_what_each_job_took():

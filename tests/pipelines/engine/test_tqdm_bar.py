@@ -42,7 +42,7 @@ def test_a_bar_says_how_far_a_job_is_and_why_nothing_runs(capsys):
     estimate = Estimate([job], at_once=1)
     with TqdmBar(Outlook(1, 1, {job.key: "run one"}, estimate, lambda job: None), "computing") as bar:
         bar.begun(job)
-        bar.reached(job, 0.4)
+        bar.reached(job, 0.4, "")
         bar.waits("waiting for workers")
     shown = capsys.readouterr().err
     assert f"one: {job.label}, 40% of it" in shown

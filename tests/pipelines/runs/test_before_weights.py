@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from circuits import PromptSet
+from circuits import METRICS, PromptSet, load_model, read_prompts
 from pipelines import discover
 from pipelines.engine import run_job
 from pipelines.engine.execute import Work
@@ -30,6 +30,9 @@ COMMANDS = {
     "effects": ("effects",),
     "edit": ("intervene", "edit", "--heads", "a0.h0", "--edit", "zero"),
 }
+CONCEPT = ("intervene", "concept", "ioi", "--layer", "1")
+METHOD = ("discover", "ioi", "--method")
+INFLUENCE = ("influence", "texts.txt")
 
 
 @pytest.fixture
@@ -102,6 +105,19 @@ def test_a_metric_that_refuses_the_answers_does_so_before_weights_are_loaded(
         (("intervene", "edit", "ioi", "--heads", "a9.h0", "--edit", "zero END"), "'reference' has no head 'a9.h0'"),
         (("intervene", "rank", "ioi", "--heads", "a9.h0"), "'reference' has no head 'a9.h0'"),
         (("intervene", "concept", "ioi", "--layer", "9"), "model 'reference' has no layer 9: give 0 to 3"),
+        ((*CONCEPT, "--concept", "greater-than", "--baseline", "ioi", "--read", "S2"), "prompt 0: no role 'S2'"),
+        ((*CONCEPT, "--concept", "ioi", "--baseline", "greater-than", "--read", "S2"), "prompt 0: no role 'S2'"),
+        ((*CONCEPT, "--concept", "ioi", "--baseline", "greater-than"), "64 of the 64 prompts, such as prompt 0, are"),
+        (("intervene", "edit", "ioi", "--heads", "a3.h0", "--edit", "swap END a2.h1"), "name a head of its layer"),
+        ((*METHOD, "path-patching", "--set", "receivers=[a9.h0<q>]"), "'reference' has no head 'a9.h0'"),
+        ((*METHOD, "path-patching", "--set", "receivers=[r5]"), "'reference' has no r5: its layers are 0 to 3."),
+        ((*METHOD, "exact-edges", "--set", "edges=['m4->logits']"), "'reference' has no m4: its layers are 0 to 3."),
+        ((*INFLUENCE, "--heads", "a9.h0"), "'reference' has no head 'a9.h0'"),
+        ((*INFLUENCE, "--heads", "induction:17"), "--heads asks for 17 heads; 'reference' has 16."),
+        ((*INFLUENCE, "--heads", "a0.h0", "--edit", "zero S1"), "'zero S1' names S1, which are roles of prompts"),
+        ((*INFLUENCE, "--heads", "a3.h0", "--edit", "swap all a2.h1"), "name a head of its layer, a3.h0 or another"),
+        (("influence", "unknown.txt", "--heads", "a0.h0"), "text '1' ('Zyxwv left the bridge') holds 1 word(s)"),
+        (("profile", "unknown.txt"), "text '1' ('Zyxwv left the bridge') holds 1 word(s)"),
         (
             ("intervene", "repair", "ioi", "--heads", "a0.h0", "--right", "S3", "--wrong", "S2"),
             "prompt 0: no role 'S3'",
@@ -111,6 +127,8 @@ def test_a_metric_that_refuses_the_answers_does_so_before_weights_are_loaded(
 def test_what_a_task_lacks_is_said_before_weights_are_loaded_and_leaves_no_run(
     circuits: Callable[..., Any], asked: tuple[str, ...], said: str
 ) -> None:
+    Path("texts.txt").write_text("David left the bridge")
+    Path("unknown.txt").write_text("Zyxwv left the bridge")
     refused = circuits(*asked)
     assert refused.exit_code == 2
     assert said in refused.stderr
@@ -140,6 +158,26 @@ def test_of_solved_prompts_those_that_may_be_kept_decide(
     assert f"{REFUSED} 2 of 2 prompts" in refused.stderr
     with pytest.raises(pytest.fail.Exception, match="weights are loaded"):
         circuits("discover", write(tmp_path / "own.jsonl", *long, pair("Martin", "David")), "--solved", *prompts)
+
+
+def test_of_solved_prompts_those_of_one_reason_are_refused_all_at_once(tmp_path: Path) -> None:
+    """However many they are: what is left is looked at once more, and not prompt by prompt."""
+    names = ("David", "Martin", "Leo", "Sam", "Simon", "Lisa")
+    lines = [pair(one, two) for one in names for two in names if one != two]
+    file = write(tmp_path / "own.jsonl", *(line | LONG for line in lines), pair("Anna", "Emily"))
+    prompts = read_prompts(file, load_model("reference").tokenizer)
+    shown: list[int] = []
+
+    def counted(settings: Any, prompts: PromptSet) -> None:
+        shown.append(len(prompts))
+        METRICS["logit-difference"].check(prompts)
+
+    settings = {"file": "f", "name": "own", "n": len(prompts), "solved": True}
+    made = Stage("prompts", 2, build_prompts, first=lambda settings, *, most=None: prompts)
+    maker = Job(made, settings)
+    asking = Job(Stage("asking", 1, build_prompts, requires=counted), {}, {"prompts": (maker.key,)})
+    assert before_weights([Work(Store(tmp_path), (maker, asking), "run own")], CommandSettings()) == []
+    assert shown == [31, 1]
 
 
 @pytest.mark.usefixtures("no_weights")

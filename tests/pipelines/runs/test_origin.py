@@ -5,10 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+
+from pipelines import open_run
 
 Command = Callable[..., Any]
 LOOKS_AT_FIGURES = True
@@ -124,6 +128,20 @@ def test_a_failing_command_ends_a_rerun_with_its_exit_code(circuits: Command, ru
     assert again.exit_code == 2
     assert "no-such-task" in again.stderr
     assert again.stderr.count("circuits discover") == 1
+
+
+def test_the_name_of_a_file_of_prompts_says_where_numbers_came_from_and_decides_none(
+    circuits: Command, tiny: Any, tmp_path: Path
+):
+    copy = tmp_path / "copy.jsonl"
+    copy.write_bytes(Path(tiny.prompts).read_bytes())
+    for file, name in ((tiny.prompts, "one"), (copy, "other")):
+        asked = ("discover", file, "--model", tiny.model, "--method", "eap", "--edges", "20", "--name", name)
+        assert circuits(*asked).exit_code == 0
+    one, other = (open_run(name).scores for name in ("one", "other"))
+    np.testing.assert_array_equal(one.per_prompt, other.per_prompt)
+    assert one.provenance.task != other.provenance.task == "copy"
+    assert replace(one.provenance, task="copy") == other.provenance
 
 
 def test_a_caption_is_printed_with_an_export_or_alone(circuits: Command, runs: list[str], tiny: Any):

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from transformers import GPT2Config, GPT2LMHeadModel
 
 from circuits import METHODS, METRICS, ReadablePrompts, load_model, read_template
 from pipelines import discover, open_run
 from pipelines.engine import run_job
 from pipelines.engine.store import Store
 from pipelines.runs.codec import prompts_from
+from tests.circuits.tasks.tokenizers import train_bpe
 
 Command = Callable[..., Any]
 TEMPLATE = """
@@ -162,8 +165,7 @@ def test_words_that_do_not_fit_are_refused_before_weights_are_loaded(
     def load(*_: object, **__: object) -> None:
         raise AssertionError("the weights are loaded")
 
-    for where in ("circuits.model.load.load_model", "pipelines.prompts.build.load_model"):
-        monkeypatch.setattr(where, load)
+    monkeypatch.setattr("circuits.model.load.load_model", load)
     template.write_text(TEMPLATE.replace("Anna", "Zyxwv"))
     pairs = Path("own.csv")
     pairs.write_text("clean,corrupt,answers\nZyxwv,David,Martin\n")
@@ -207,6 +209,54 @@ def test_words_that_do_not_fit_and_what_is_wrong_with_prompts_of_the_others_are_
     assert [line[-30:] for line in told] == [" The same of 39 other prompts."] * 2
     assert "is an answer and a wrong answer" in told[0]
     assert "cannot follow this prompt" in told[1]
+
+
+@pytest.mark.parametrize("command", [("prompts", "check"), ("discover",)])
+def test_what_is_wrong_with_prompts_is_said_with_the_faults_of_lines(
+    circuits: Command, template: Path, command: tuple[str, ...]
+) -> None:
+    wrong = TEMPLATE.replace('answers: " {IO}"', 'answers: [" {IO}", " {place} x"]', 1) + "leave_out: long\n"
+    template.write_text(wrong)
+    said = circuits(*command, template).stderr.splitlines()[1:]
+    assert said[0] == "error: names.yaml: 2 faults; no prompt is made of it until they are mended."
+    assert said[1].startswith("  'leave_out' holds 'long', expected 'unequal'")
+    assert "cannot follow this prompt" in said[2]
+    assert re.search(r" The same of 5\d other prompts\.$", said[2])
+    # What hangs on another fault is left out: no prompt is made without answers, or where a sentence lacks their slot.
+    template.write_text(wrong.replace('[" {IO}", " {place} x"]', "[]"))
+    said = circuits(*command, template).stderr.splitlines()[1:]
+    assert [line.strip()[:24] for line in said[1:]] == ["'answers' is empty: give", "'leave_out' holds 'long'"]
+    template.write_text(wrong.replace("{place} , {S1:S2}", "bridge , {S1:S2}").replace("} to", "} {nme:A} to"))
+    assert "cannot follow" not in circuits(*command, template).stderr
+
+
+def test_a_space_that_answers_lack_is_said_with_the_faults_of_lines(circuits: Command, tmp_path: Path) -> None:
+    tokenizer = train_bpe("bytes")
+    config = GPT2Config(vocab_size=len(tokenizer), n_embd=8, n_layer=1, n_head=1, n_positions=32)
+    GPT2LMHeadModel(config).save_pretrained(tmp_path / "model")
+    tokenizer.save_pretrained(tmp_path / "model")
+    path = tmp_path / "own.yaml"
+    path.write_text("""
+templates: "The {noun:S} near the table,"
+words: {noun: [{singular: key, plural: keys}, {singular: car, plural: cars}]}
+corrupt: {S: another kind}
+answers: {S: {singular: "is", plural: "are"}}
+leave_out: long
+""")
+    said = circuits("prompts", "check", path, "--model", tmp_path / "model").stderr.splitlines()[1:]
+    assert said[0] == f"error: {path}: 1 fault; no prompt is made of it until it is mended."
+    assert said[2].startswith("  doubtful: prompt 'The ")
+    assert "table,': answers without a leading space: '" in said[2]
+
+
+def test_what_is_no_template_at_all_is_refused_before_a_tokenizer_is_read(
+    circuits: Command, template: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("circuits.model.tokenizers.tokenizer_of", lambda _: pytest.fail("a tokenizer is read"))
+    for text in ("templates: [", "a: 1\n", "- a\n"):
+        template.write_text(text)
+        refused = circuits("prompts", "check", template)
+        assert (refused.exit_code, "names.yaml: " in refused.stderr) == (2, True)
 
 
 def test_a_fault_of_later_prompts_is_said_before_weights_are_loaded(
