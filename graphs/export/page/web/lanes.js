@@ -8,7 +8,8 @@
 // places of a row, given those of its neighbors, are an isotonic regression.
 
 const SWEEPS = 24; // over all rows, up and down
-const TOUCH = 1; // pixels between taut ways that touch
+const STRIDE = 1.7; // how far a row goes beyond its best places: sweeps then settle sooner (successive over-relaxation)
+const PLAY = 2.5; // how much nearer to one another than their lanes two lines may come, where that leads straighter on
 
 // Where every line stands: at its start, below and above every row that it passes, and at its end; and between its ends
 // the gates in which it may move and still keep its lane, each {y, low, high}.
@@ -20,7 +21,7 @@ const TOUCH = 1; // pixels between taut ways that touch
 export function lanes(ways, rows, apart) {
   const taken = ways.map(({ first, xs }) => xs.map((x, at) => nearest(rows[first + at].gaps, x)));
   const places = ways.map((way, at) => alone(way, taken[at], rows));
-  const { gaps, ends } = ordered(ways, taken, places, rows.length);
+  const { gaps, ends } = ordered(ways, taken, places, rows.length, apart);
   for (const own of ends) fan(own, ways, places, apart);
   const stands = gaps.flatMap(({ row, gap: [low, high], lines }) => {
     const sides = [0, 1].filter((side) => isPlace(ways[lines[0]], row, side));
@@ -90,19 +91,21 @@ export function taut(start, gates, end) {
 }
 
 // The lines of every gap from left to right, the gaps row by row; and those that end in one place.
-function ordered(ways, taken, places, n) {
-  const all = ways.map((_, at) => at), last = ways.map(({ first, xs }) => first + xs.length - 1);
+function ordered(ways, taken, places, n, apart) {
+  const last = ways.map(({ first, xs }) => first + xs.length - 1);
   const isEnd = (at, row) => (row === ways[at].first && !ways[at].isFree[0]) || (row === last[at] && !ways[at].isFree[1]);
   const gapAt = (at, row) => taken[at][row - ways[at].first];
   // Per row its lines with where they stand, and of those in one gap that touch one number.
-  const present = Array.from({ length: n }, (_, row) => {
-    const xs = all.filter((at) => ways[at].first <= row && row <= last[at]).map((at) => {
+  const crossing = Array.from({ length: n }, () => []);
+  ways.forEach(({ first }, at) => { for (let row = first; row <= last[at]; row += 1) crossing[row].push(at); });
+  const present = crossing.map((lines, row) => {
+    const xs = lines.map((at) => {
       const [low, high] = [0, 1].filter((side) => isPlace(ways[at], row, side)).map((side) => places[at][placeOf(ways[at], row, side)]);
       return isEnd(at, row) ? [at, ways[at].xs[row - ways[at].first], low] : [at, gapAt(at, row)[0], (low + (high ?? low)) / 2];
     }).sort(byAll);
     let touching = 0;
     return xs.map(([at, key, x], number) => {
-      if (number && (key !== xs[number - 1][1] || x - xs[number - 1][2] > TOUCH)) touching += 1;
+      if (number && (key !== xs[number - 1][1] || x - xs[number - 1][2] > apart)) touching += 1;
       return [at, touching];
     });
   });
@@ -118,14 +121,19 @@ function ordered(ways, taken, places, n) {
     const ranks = present[row].map(([at, touching]) => [at, touching, coming[at], parting[at]]).sort(byAll);
     const passing = new Map(), meeting = new Map();
     for (const [at] of ranks) {
-      if (!isEnd(at, row)) passing.set(gapAt(at, row), [...(passing.get(gapAt(at, row)) ?? []), at]);
-      else if (last[at] === row && ways[at].width) meeting.set(ways[at].xs.at(-1), [...(meeting.get(ways[at].xs.at(-1)) ?? []), at]);
+      if (!isEnd(at, row)) add(passing, gapAt(at, row), at);
+      else if (last[at] === row && ways[at].width) add(meeting, ways[at].xs.at(-1), at);
     }
     gaps.push(...[...passing].map(([gap, lines]) => ({ row, gap, lines })));
     ends.push(...meeting.values());
     ranks.forEach(([at], rank) => { coming[at] = rank; });
   }
   return { gaps, ends };
+}
+
+function add(lists, key, value) {
+  if (!lists.has(key)) lists.set(key, []);
+  lists.get(key).push(value);
 }
 
 // Rows of numbers by the second, then by the third, and so on; by the first at last.
@@ -140,18 +148,23 @@ function fan(lines, ways, places, apart) {
   lines.forEach((at, number) => { places[at][places[at].length - 1] += step * (number - (lines.length - 1) / 2); });
 }
 
-// The lines of a gap to where they lead as straight on as they can from the places before them to those after.
+// The lines of a gap towards where they lead as straight on as they can from the places before them to those after.
 function straighten({ row, side, low, high, lines, apart }, ways, places, rows) {
-  const here = lines.map((at) => placeOf(ways[at], row, side));
-  const wanted = rising(lines.map((at, number) => between(ways[at], places[at], here[number], rows) - number * apart));
+  const wanted = lines.map((at, number) => {
+    const own = places[at], here = placeOf(ways[at], row, side);
+    return own[here] + STRIDE * (between(own, here, row, side, rows) - own[here]) - number * apart;
+  });
   const room = high - apart * (lines.length - 1);
-  wanted.forEach((x, number) => { places[lines[number]][here[number]] = Math.max(low, Math.min(room, x)) + number * apart; });
+  rising(wanted).forEach((x, number) => {
+    places[lines[number]][placeOf(ways[lines[number]], row, side)] = Math.max(low, Math.min(room, x)) + number * apart;
+  });
 }
 
-function between(way, own, here, rows) {
+function between(own, here, row, side, rows) {
   if (here === 0) return own[1];
   if (here === own.length - 1) return own[here - 1];
-  const [before, y, after] = [here - 1, here, here + 1].map((place) => heightOf(way, place, rows));
+  const y = side ? rows[row].above : rows[row].below;
+  const before = side ? rows[row].below : rows[row - 1].above, after = side ? rows[row + 1].below : rows[row].above;
   return (own[here - 1] * (after - y) + own[here + 1] * (y - before)) / (after - before);
 }
 
@@ -179,8 +192,9 @@ function gatesOf(stands, ways, places, rows) {
     lines.forEach((at, number) => {
       const place = placeOf(ways[at], row, side), x = xs[number];
       if (place === 0 || place === places[at].length - 1) return;
-      const least = number ? (xs[number - 1] + x + apart) / 2 : low;
-      const most = number + 1 < lines.length ? (x + xs[number + 1] - apart) / 2 : high;
+      const kept = Math.max(apart - PLAY, apart / 2);
+      const least = number ? (xs[number - 1] + x + kept) / 2 : low;
+      const most = number + 1 < lines.length ? (x + xs[number + 1] - kept) / 2 : high;
       gates[at][place - 1] = { y: heightOf(ways[at], place, rows), low: Math.min(least, x), high: Math.max(most, x) };
     });
   }

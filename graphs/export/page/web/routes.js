@@ -13,7 +13,7 @@ const LEAST_GAP = 8; // between boxes that a line may pass
 const APART = 7, LEAST_APART = 3; // of neighboring lanes: nearly twice the width of the strongest line, or less in a full gap
 const CROWDING = 270; // cost of a gap that half of its lanes lead through already, in square pixels, and of a cell in use
 const OVERFULL = 4000, FULL = 1e5; // cost of a gap for every line more than it has lanes, and than it has the narrowest lanes
-const MOST_LED = 1000; // lines, the strongest, that are led around boxes
+const MOST_LED = 500; // lines, the strongest, that are led around boxes
 const CLOSED = 1e12; // cost of a cell under a box: passable only where a row is full
 const AROUND = 16; // how far a line that leads down goes up at first, and comes up at last
 const BEYOND = HEIGHT / 2 + 7; // how far from the middle of a row a passing line keeps to its lane, up and down
@@ -129,19 +129,21 @@ class Router {
     });
   }
 
-  // One more line leads through the gap of a cell, which makes it dearer for the next; whether it is full.
+  // One more line leads through the gap of a cell, which makes it dearer for the next; whether it became full.
   #pass(row, cell) {
     const gap = this.gapOf[row][cell], n = this.passing.get(gap) + 1;
     const [most, atAll] = [APART, LEAST_APART].map((apart) => 1 + Math.floor((gap[1] - gap[0]) / apart));
     this.passing.set(gap, n);
     const more = (2 * CROWDING) / most + (n >= most ? OVERFULL : 0) + (n >= atAll ? FULL : 0);
-    this.gapOf[row].forEach((own, at) => { if (own === gap) this.costs[row][at] += more; });
-    return n >= most;
+    const costs = this.costs[row], own = this.gapOf[row];
+    for (let at = own.indexOf(gap); own[at] === gap; at += 1) costs[at] += more;
+    return n === most || n === atAll;
   }
 
   // A line stands here, beside which another one should.
   #occupy(row, x) {
-    this.grid.forEach((at, cell) => { if (Math.abs(at - x) < APART) this.costs[row][cell] += CROWDING; });
+    const costs = this.costs[row], first = Math.ceil((x - APART - this.grid[0]) / this.cell);
+    for (let at = Math.max(0, first); at < costs.length && this.grid[at] < x + APART; at += 1) costs[at] += CROWDING;
   }
 
   // Per row, the cost of the cheapest way from each of its cells to the reader.
