@@ -1,4 +1,4 @@
-"""Lanes: lines that pass a row through the same gap between its boxes stand there side by side, each followable by itself.
+"""Lanes: lines that pass a row through the same gap between its boxes stand there side by side, apart from one another.
 
 Each line by itself would lead taut through its gaps. The order of lines in a gap is that of their taut ways; where
 these are nearer than lanes, as at the corner of a box, it is the order in which they come from below, and of lines that
@@ -16,6 +16,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
+
+import numpy as np
 
 from graphs.figures.layered.places import rising
 
@@ -228,7 +230,7 @@ def _straighten(stand: _Stand, ways: Sequence[Way], places: Sequence[list[float]
         x = places[at][place]
         wanted.append(x + _STRIDE * (_straight_on(ways[at], places[at], place, rows) - x) - number * apart)
     room = high - apart * (len(here) - 1)
-    for number, (at, x) in enumerate(zip(stand.lines, rising(wanted), strict=True)):
+    for number, (at, x) in enumerate(zip(stand.lines, rising(np.array(wanted)), strict=True)):
         places[at][here[number]] = max(low, min(room, float(x))) + number * apart
 
 

@@ -1,9 +1,9 @@
-// Lanes: lines that pass a row through the same gap between its boxes stand there side by side, each followable by
-// itself, as the figures have it (graphs/figures/layered/lanes.py, which gives the same places for the same ways).
+// Lanes: lines that pass a row through the same gap between its boxes stand there side by side, apart from one another,
+// as the figures have it (graphs/figures/layered/lanes.py, which gives the same places for the same ways).
 //
 // Each line by itself would lead taut through its gaps. The order of lines in a gap is that of their taut ways; where
-// these touch, as at the corner of a box, it is the order in which they come from below, and of lines that come from one
-// place that in which they part: so two lines cross only where they must. In that order, and so far apart, they stand
+// these are nearer than lanes, as at the corner of a box, it is the order in which they come from below, and of lines
+// that come from one place that in which they part: so two lines cross only where they must. In that order, and so far apart, they stand
 // where all of them lead as straight on as they can: the sum of their squared slopes falls row by row, where the best
 // places of a row, given those of its neighbors, are an isotonic regression.
 
@@ -95,7 +95,7 @@ function ordered(ways, taken, places, n, apart) {
   const last = ways.map(({ first, xs }) => first + xs.length - 1);
   const isEnd = (at, row) => (row === ways[at].first && !ways[at].isFree[0]) || (row === last[at] && !ways[at].isFree[1]);
   const gapAt = (at, row) => taken[at][row - ways[at].first];
-  // Per row its lines with where they stand, and of those in one gap that touch one number.
+  // Per row its lines with where they stand, and of those in one gap that are nearer than lanes one number.
   const crossing = Array.from({ length: n }, () => []);
   ways.forEach(({ first }, at) => { for (let row = first; row <= last[at]; row += 1) crossing[row].push(at); });
   const present = crossing.map((lines, row) => {
