@@ -4,6 +4,7 @@ import { merged } from "./groups.js";
 import { signed } from "./dom.js";
 import { BESIDE, HEIGHT, routes } from "./routes.js";
 
+const NARROW = 600; // pixels of a canvas in which names are short and large: layers stand beside the rows
 const INSETS = { q: -0.28, k: 0, v: 0.28 }; // where lines into a head arrive, in widths of its box
 const MARKERS = { q: ["circle", "filled"], k: ["square", "hollow"], v: ["triangle", "hollow"] }; // and what is at their ends
 
@@ -43,7 +44,7 @@ export class Canvas {
     const left = Math.min(...data.nodes.map(({ x, width }) => x - width / 2));
     const boxes = data.nodes.map((node, at) => ({
       group: "nodes",
-      data: { id: `n${at}`, label: node.name, width: node.width, tip: tipOfNode(data, at), selects: { node: at } },
+      data: { id: `n${at}`, label: node.name, short: node.short, width: node.width, tip: tipOfNode(data, at), selects: { node: at } },
       position: { x: node.x, y: node.y },
       classes: node.is_bar ? "bar" : "",
     }));
@@ -51,7 +52,7 @@ export class Canvas {
     for (const [layer, y] of layers) {
       boxes.push({
         group: "nodes",
-        data: { id: `l${layer}`, label: `L${layer}` },
+        data: { id: `l${layer}`, label: `L${layer}`, short: `L${layer}` },
         position: { x: left - BESIDE - 26, y },
         classes: "layer",
         selectable: false,
@@ -140,7 +141,8 @@ export class Canvas {
         cy.getElementById(idOf(line)).data(look);
       }
     });
-    cy.style(styleSheet(colors));
+    this.isNarrow = cy.width() < NARROW;
+    cy.style(styleSheet(colors, this.isNarrow));
   }
 
   // Let what is selected, and what it touches, stand out.
@@ -194,6 +196,7 @@ export class Canvas {
   resized() {
     const before = { width: this.cy.width(), height: this.cy.height() };
     this.cy.resize();
+    if (this.isNarrow !== this.cy.width() < NARROW) this.recolor();
     if (this.isWhole) this.fit();
     else this.cy.panBy({ x: (this.cy.width() - before.width) / 2, y: (this.cy.height() - before.height) / 2 });
   }
@@ -254,7 +257,7 @@ function groupBox(data, group, at, members, others) {
   const x = steps.map((step) => wantedX + step).find(isFree) ?? wantedX;
   return {
     group: "nodes",
-    data: { id: `g${at}`, label, width, tip: label, selects: { group: at } },
+    data: { id: `g${at}`, label, short: label, width, tip: label, selects: { group: at } },
     position: { x, y },
     classes: "group",
   };
@@ -290,16 +293,16 @@ function tipOfLine(data, line) {
   return `${name}: ${data.circuits.map((_, at) => signed(summed(data, line.edges, at))).join(", ")}`;
 }
 
-function styleSheet(colors) {
+function styleSheet(colors, isNarrow) {
   return [
     {
       selector: "node",
       style: {
         shape: "round-rectangle",
         height: HEIGHT,
-        label: "data(label)",
+        label: isNarrow ? "data(short)" : "data(label)",
         "font-family": "system-ui, sans-serif",
-        "font-size": 14,
+        "font-size": isNarrow ? 22 : 14,
         "text-valign": "center",
         "text-halign": "center",
         "min-zoomed-font-size": 5,
@@ -308,8 +311,8 @@ function styleSheet(colors) {
     },
     { selector: "node[width]", style: { width: "data(width)" } },
     { selector: "node[fill]", style: { "background-color": "data(fill)", "border-color": "data(frame)", "border-width": "data(line)", color: "data(text)" } },
-    { selector: "node.group", style: { "background-color": colors.neutral, "border-color": colors.accent, "border-width": 2.4, "border-style": "double", color: colors.ink, "font-weight": "bold" } },
-    { selector: "node.layer", style: { "background-opacity": 0, "border-width": 0, width: 24, color: colors.gray, "font-size": 12, events: "no" } },
+    { selector: "node.group", style: { "background-color": colors.neutral, "border-color": colors.accent, "border-width": 2.4, "border-style": "double", color: colors.ink, "font-size": 14, "font-weight": "bold" } },
+    { selector: "node.layer", style: { "background-opacity": 0, "border-width": 0, width: 24, color: colors.gray, "font-size": isNarrow ? 22 : 12, events: "no" } },
     {
       selector: "edge",
       style: {

@@ -8,6 +8,7 @@
 // places of a row, given those of its neighbors, are an isotonic regression.
 
 const SWEEPS = 24; // over all rows, up and down
+const LEAST = 3; // pixels between neighbors where lanes are as wide
 const STRIDE = 1.7; // how far a row goes beyond its best places: sweeps then settle sooner (successive over-relaxation)
 const PLAY = 2.5; // how much nearer to one another than their lanes two lines may come, where that leads straighter on
 
@@ -192,7 +193,7 @@ function gatesOf(stands, ways, places, rows) {
     lines.forEach((at, number) => {
       const place = placeOf(ways[at], row, side), x = xs[number];
       if (place === 0 || place === places[at].length - 1) return;
-      const kept = Math.max(apart - PLAY, apart / 2);
+      const kept = Math.min(apart, Math.max(apart - PLAY, LEAST));
       const least = number ? (xs[number - 1] + x + kept) / 2 : low;
       const most = number + 1 < lines.length ? (x + xs[number + 1] - kept) / 2 : high;
       gates[at][place - 1] = { y: heightOf(ways[at], place, rows), low: Math.min(least, x), high: Math.max(most, x) };
