@@ -65,6 +65,7 @@ export class Canvas {
   show(shown, groups) {
     const { data, cy } = this;
     const { lines, boxOf } = merged(data, shown, groups);
+    let ways = [];
     const used = new Set(shown.flatMap((edge) => [data.edges.source[edge], data.edges.target[edge]]));
     this.lines = lines;
     this.used = used;
@@ -85,18 +86,30 @@ export class Canvas {
       extra.remove();
       const isThere = new Set(cy.edges().map((edge) => edge.id()));
       const colors = palette(data);
-      const bends = this.#bends(lines);
+      ways = this.#ways(lines);
+      const bends = ways.map((way) => bend(way));
       lines.forEach((line, at) => {
         const edge = cy.getElementById(idOf(line));
         if (Object.entries(bends[at]).some(([name, value]) => edge.data(name) !== value)) edge.data(bends[at]);
       });
       cy.add(lines.flatMap((line, at) => (isThere.has(idOf(line)) ? [] : [this.#line(idOf(line), line, bends[at], colors)])));
     });
+    this.#mend(lines, ways);
     this.#describe();
   }
 
+  // The library keeps what it has read of numbers by a hash, and of thousands takes one for another where theirs is the
+  // same: the line would be broken off there. With a digit more its numbers have other hashes.
+  #mend(lines, ways, digits = 6) {
+    const isBroken = (edge) => ["control-point-weights", "control-point-distances"].some((name) => !edge.pstyle(name).value.every(Number.isFinite));
+    const broken = lines.flatMap((line, at) => (isBroken(this.cy.getElementById(idOf(line))) ? [at] : []));
+    if (!broken.length) return;
+    this.cy.batch(() => { for (const at of broken) this.cy.getElementById(idOf(lines[at])).data(bend(ways[at], digits)); });
+    if (digits < 12) this.#mend(lines, ways, digits + 1);
+  }
+
   // Lines lead around the boxes that are there now.
-  #bends(lines) {
+  #ways(lines) {
     const boxes = this.cy.nodes().not(".hidden").not(".layer").map((node) => ({
       id: node.id(), ...node.position(), width: node.data("width"), isBar: node.hasClass("bar"),
     }));
@@ -107,7 +120,7 @@ export class Canvas {
       return { from, to, port: line.port, inset: (INSETS[line.port] ?? 0) * widths.get(to), strength };
     });
     const places = new Map(boxes.map(({ id, x, y }) => [id, { x, y }]));
-    return routes(boxes, led).map((points, at) => bend(points, places.get(led[at].from), places.get(led[at].to)));
+    return routes(boxes, led).map((points, at) => ({ points, source: places.get(led[at].from), target: places.get(led[at].to) }));
   }
 
   #line(id, line, bends, colors) {
@@ -265,7 +278,7 @@ function groupBox(data, group, at, members, others) {
 
 // The points of a line as cytoscape takes them: its ends from the middles of their boxes, and of every bend how far it
 // is along the straight line between them, and how far to its side.
-function bend(points, source, target) {
+function bend({ points, source, target }, digits = 5) {
   const [[x0, y0], [x1, y1]] = [points[0], points.at(-1)];
   const [dx, dy] = [x1 - x0, y1 - y0];
   const squared = dx * dx + dy * dy || 1, length = Math.sqrt(squared);
@@ -273,8 +286,8 @@ function bend(points, source, target) {
   return {
     from: `${(x0 - source.x).toFixed(2)}px ${y0 - source.y}px`,
     to: `${(x1 - target.x).toFixed(2)}px ${y1 - target.y}px`,
-    weights: inner.map(([x, y]) => ((x * dx + y * dy) / squared).toFixed(5)).join(" "),
-    bends: inner.map(([x, y]) => ((x * -dy + y * dx) / length).toFixed(2)).join(" "),
+    weights: inner.map(([x, y]) => ((x * dx + y * dy) / squared).toFixed(digits)).join(" "),
+    bends: inner.map(([x, y]) => ((x * -dy + y * dx) / length).toFixed(digits - 3)).join(" "),
   };
 }
 

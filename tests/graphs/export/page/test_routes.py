@@ -55,6 +55,7 @@ def drawing(page: Any) -> Drawn:
                 [edge.sourceEndpoint(), ...edge.controlPoints(), edge.targetEndpoint()].map(at)])];
         })()"""
     )
+    assert all(None not in point for *_, points in lines for point in points), "a line is broken off"
     return Drawn(
         {name: (x - width / 2, x + width / 2, y - 14, y + 14) for name, x, y, width in boxes},
         {name: (source, target, curve(np.array(points))) for name, source, target, points in lines},
