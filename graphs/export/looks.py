@@ -14,7 +14,8 @@ from graphs.figures.layered.looks import box_looks, compared_box_looks, compared
 from graphs.figures.layered.places import Extents, Places, comfortable, place
 from graphs.figures.layered.scene import Scene, scene_of
 
-BOX_WIDTH, BOX_HEIGHT = 0.5, 0.2  # inches: of a box, whatever font another program writes its name in
+BOX_WIDTH, BOX_HEIGHT = 0.5, 0.2  # inches: of a box with a short name, whatever font another program writes it in
+_PER_LETTER, _AROUND = 0.07, 0.1  # inches of the name in a box, and beside it
 
 
 class NodeLook(NamedTuple):
@@ -52,6 +53,7 @@ def looks_of(subject: CircuitGraph | Comparison) -> tuple[Mapping[str, NodeLook]
 
 
 def places_of(scene: Scene) -> Places:
-    """Where all boxes of a scene stand, with as much room as they take."""
-    extents = Extents(dict.fromkeys(scene.boxes, BOX_WIDTH), dict.fromkeys(scene.boxes, BOX_HEIGHT))
+    """Where all boxes of a scene stand, with as much room as they and their names take."""
+    widths = {name: max(BOX_WIDTH, _PER_LETTER * len(name) + _AROUND) for name in scene.boxes}
+    extents = Extents(widths, dict.fromkeys(scene.boxes, BOX_HEIGHT))
     return place(scene, extents, comfortable(scene, extents))

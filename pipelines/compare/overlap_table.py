@@ -28,6 +28,7 @@ Row = Mapping[str, Any]
 _MOST_NAMES = 12
 _P_OF_ORDERS = measured("p_value", draws=SAMPLES._replace(what="random orders"))
 _MEASURES = ("weighted_jaccard", "cosine", "spearman", "sign_agreement", "rank_biased_overlap")
+_WITHIN = "IoU within A, B"
 _BELONGS = {"shared": "shared", "only_a": "only in A", "only_b": "only in B", "undecided": "undecided"}
 
 
@@ -40,7 +41,7 @@ def print_overlaps(summary: Row) -> None:
         Column("IoU of heads", "heads_iou", ".2f"),
         Column("shared edges", "n_shared_edges", ","),
         Column("IoU of edges", cell=lambda row: _with_ends(row["levels"]["edges"], "iou", "interval")),
-        Column("own halves", cell=lambda row: _within(row["levels"]["edges"])),
+        Column(_WITHIN, cell=lambda row: _within(row["levels"]["edges"])),
         Column("reuse index", cell=lambda row: _index(row["levels"]["edges"])),
         Column("cosine of edges", "levels.edges.measures.cosine", "z.2f"),
         Column(QUANTITIES["p_value_corrected"].heading, cell=lambda row: p_shown(row["p_value_corrected"])),
@@ -110,7 +111,7 @@ def _print_counts(levels: Mapping[str, Row], title: str) -> None:
         for name, level in levels.items()
     ]
     named = ("n_a", "n_b", "n_shared", "iou", "of_a", "of_b", "expected_iou")
-    headings = ("", *(QUANTITIES[name].heading for name in named), "own halves", "reuse index", "p")
+    headings = ("", *(QUANTITIES[name].heading for name in named), _WITHIN, "reuse index", "p")
     print_table(title, headings, cells)
 
 
@@ -123,10 +124,11 @@ def _print_terms(row: Row) -> None:
         print_line(f"Only {text}.")
     if index is not None:
         print_line(
-            f"Own halves: IoU of circuits of two halves of one task's prompts ({index['n_prompts']} each, "
-            f"{index['n_splits']} splits), for A and for B. Reuse index: 0 where such circuits of both tasks share "
-            "what chance gives, 1 where they share as much as those of one task; [-] where halves of one task hardly "
-            "share more than chance gives."
+            f"{_WITHIN}: how much a circuit shares with one of the same task, as circuits differ with the prompts that "
+            f"chose them. The prompts that chose are split in two, {index['n_splits']} times, and a circuit is chosen "
+            f"from each half; {index['n_prompts']} prompts each, half of those of the run with the fewest, so that all "
+            "are of equally many. Reuse index: 0 where such circuits of both tasks share what chance gives, 1 where "
+            "they share as much as those of one task; [-] where those of one task hardly share more than chance gives."
         )
 
 

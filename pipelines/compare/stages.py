@@ -115,7 +115,7 @@ def _unpacked(result: Result, name: str) -> Bools:
     return np.unpackbits(result.arrays[name], axis=1, count=result.meta["n_parts"]).astype(np.bool_)
 
 
-DRAW_CIRCUITS = Stage("draw-circuits", 1, draw_circuits)
-AT_SIZE = Stage("choose-at-size", 1, choose_at_size)
-HALF = Stage("choose-half", 1, choose_half)
-TRANSFER = Stage("transfer", 5, run_on_task)
+DRAW_CIRCUITS = Stage("draw-circuits", 1, draw_circuits, title="draw random circuits")
+AT_SIZE = Stage("choose-at-size", 1, choose_at_size, title="choose the circuit at the size of the largest")
+HALF = Stage("choose-half", 1, choose_half, title="choose the circuit at half its size")
+TRANSFER = Stage("transfer", 5, run_on_task, title="run all circuits on one task")

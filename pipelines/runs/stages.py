@@ -367,7 +367,7 @@ def measure_reference(settings: Mapping[str, Any], inputs: Inputs, model: LoadMo
 PROMPTS = Stage("prompts", 2, build_prompts, locate_prompts, first=first_prompts)
 ANSWERED = Stage("answered", 1, answer_prompts, locate_prompts, first=first_prompts)
 SOLVED_PROMPTS = Stage("solved-prompts", 1, keep_answered)
-PART = Stage("part", 2, part_of_prompts, title="set apart")
+PART = Stage("part", 2, part_of_prompts, title="select")
 CHECK = Stage("check", 2, check, title="check method and model", requires=require_asked)
 REFERENCE = Stage("reference", 2, measure_reference)
 BASELINE = Stage("baseline", 3, measure_clean_and_corrupt)

@@ -119,3 +119,27 @@ def test_boxes_do_not_overlap_and_lines_lead_onwards_between_them(circuit_of):
             assert spans[-1][1] <= places.across + 1e-9
         for line, route in zip(composition.scene.lines, lead(composition.scene, places), strict=True):
             assert (np.diff(route[:, 1]) > 0).all(), line.name
+
+
+@pytest.mark.parametrize("case", [4, 5, 8, 9])
+def test_lines_of_different_sources_are_apart_until_they_end(circuit_of, case):
+    composition = composed(circuit_of(case), PAGES["page"])
+    assert composition.placed is not None
+    lines, routes = composition.scene.lines, lead(composition.scene, composition.placed[0])
+    together = {
+        (one.name, other.name): inches
+        for (one, a), (other, b) in combinations(zip(lines, routes, strict=True), 2)
+        if one.source != other.source and (inches := shared_stretch(a, b)) > 0.15
+    }
+    assert together == {}
+
+
+def shared_stretch(one, other):
+    """Inches along which two routes are at the same place, but for the last before a common end."""
+    low, high = max(one[0, 1], other[0, 1]), min(one[-1, 1], other[-1, 1])
+    if abs(one[-1] - other[-1]).max() < 0.02:
+        high -= 0.2
+    ys = np.arange(low, high, 0.01)
+    gaps = np.abs(np.interp(ys, one[:, 1], one[:, 0]) - np.interp(ys, other[:, 1], other[:, 0]))
+    runs = np.diff(np.flatnonzero(np.concatenate([[True], gaps >= 0.015, [True]]))) - 1
+    return 0.01 * int(runs.max())

@@ -4,6 +4,7 @@ import { merged } from "./groups.js";
 import { signed } from "./dom.js";
 import { BESIDE, HEIGHT, routes } from "./routes.js";
 
+const NARROW = 600; // pixels of a canvas in which names are short and large: layers stand beside the rows
 const INSETS = { q: -0.28, k: 0, v: 0.28 }; // where lines into a head arrive, in widths of its box
 const MARKERS = { q: ["circle", "filled"], k: ["square", "hollow"], v: ["triangle", "hollow"] }; // and what is at their ends
 
@@ -43,7 +44,7 @@ export class Canvas {
     const left = Math.min(...data.nodes.map(({ x, width }) => x - width / 2));
     const boxes = data.nodes.map((node, at) => ({
       group: "nodes",
-      data: { id: `n${at}`, label: node.name, width: node.width, tip: tipOfNode(data, at), selects: { node: at } },
+      data: { id: `n${at}`, label: node.name, short: node.short, width: node.width, tip: tipOfNode(data, at), selects: { node: at } },
       position: { x: node.x, y: node.y },
       classes: node.is_bar ? "bar" : "",
     }));
@@ -51,7 +52,7 @@ export class Canvas {
     for (const [layer, y] of layers) {
       boxes.push({
         group: "nodes",
-        data: { id: `l${layer}`, label: `L${layer}` },
+        data: { id: `l${layer}`, label: `L${layer}`, short: `L${layer}` },
         position: { x: left - BESIDE - 26, y },
         classes: "layer",
         selectable: false,
@@ -64,6 +65,7 @@ export class Canvas {
   show(shown, groups) {
     const { data, cy } = this;
     const { lines, boxOf } = merged(data, shown, groups);
+    let ways = [];
     const used = new Set(shown.flatMap((edge) => [data.edges.source[edge], data.edges.target[edge]]));
     this.lines = lines;
     this.used = used;
@@ -84,18 +86,30 @@ export class Canvas {
       extra.remove();
       const isThere = new Set(cy.edges().map((edge) => edge.id()));
       const colors = palette(data);
-      const bends = this.#bends(lines);
+      ways = this.#ways(lines);
+      const bends = ways.map((way) => bend(way));
       lines.forEach((line, at) => {
         const edge = cy.getElementById(idOf(line));
         if (Object.entries(bends[at]).some(([name, value]) => edge.data(name) !== value)) edge.data(bends[at]);
       });
       cy.add(lines.flatMap((line, at) => (isThere.has(idOf(line)) ? [] : [this.#line(idOf(line), line, bends[at], colors)])));
     });
+    this.#mend(lines, ways);
     this.#describe();
   }
 
+  // The library keeps what it has read of numbers by a hash, and of thousands takes one for another where theirs is the
+  // same: the line would be broken off there. With a digit more its numbers have other hashes.
+  #mend(lines, ways, digits = 6) {
+    const isBroken = (edge) => ["control-point-weights", "control-point-distances"].some((name) => !edge.pstyle(name).value.every(Number.isFinite));
+    const broken = lines.flatMap((line, at) => (isBroken(this.cy.getElementById(idOf(line))) ? [at] : []));
+    if (!broken.length) return;
+    this.cy.batch(() => { for (const at of broken) this.cy.getElementById(idOf(lines[at])).data(bend(ways[at], digits)); });
+    if (digits < 12) this.#mend(lines, ways, digits + 1);
+  }
+
   // Lines lead around the boxes that are there now.
-  #bends(lines) {
+  #ways(lines) {
     const boxes = this.cy.nodes().not(".hidden").not(".layer").map((node) => ({
       id: node.id(), ...node.position(), width: node.data("width"), isBar: node.hasClass("bar"),
     }));
@@ -106,7 +120,7 @@ export class Canvas {
       return { from, to, port: line.port, inset: (INSETS[line.port] ?? 0) * widths.get(to), strength };
     });
     const places = new Map(boxes.map(({ id, x, y }) => [id, { x, y }]));
-    return routes(boxes, led).map((points, at) => bend(points, places.get(led[at].from), places.get(led[at].to)));
+    return routes(boxes, led).map((points, at) => ({ points, source: places.get(led[at].from), target: places.get(led[at].to) }));
   }
 
   #line(id, line, bends, colors) {
@@ -140,7 +154,8 @@ export class Canvas {
         cy.getElementById(idOf(line)).data(look);
       }
     });
-    cy.style(styleSheet(colors));
+    this.isNarrow = cy.width() < NARROW;
+    cy.style(styleSheet(colors, this.isNarrow));
   }
 
   // Let what is selected, and what it touches, stand out.
@@ -194,6 +209,7 @@ export class Canvas {
   resized() {
     const before = { width: this.cy.width(), height: this.cy.height() };
     this.cy.resize();
+    if (this.isNarrow !== this.cy.width() < NARROW) this.recolor();
     if (this.isWhole) this.fit();
     else this.cy.panBy({ x: (this.cy.width() - before.width) / 2, y: (this.cy.height() - before.height) / 2 });
   }
@@ -254,7 +270,7 @@ function groupBox(data, group, at, members, others) {
   const x = steps.map((step) => wantedX + step).find(isFree) ?? wantedX;
   return {
     group: "nodes",
-    data: { id: `g${at}`, label, width, tip: label, selects: { group: at } },
+    data: { id: `g${at}`, label, short: label, width, tip: label, selects: { group: at } },
     position: { x, y },
     classes: "group",
   };
@@ -262,7 +278,7 @@ function groupBox(data, group, at, members, others) {
 
 // The points of a line as cytoscape takes them: its ends from the middles of their boxes, and of every bend how far it
 // is along the straight line between them, and how far to its side.
-function bend(points, source, target) {
+function bend({ points, source, target }, digits = 5) {
   const [[x0, y0], [x1, y1]] = [points[0], points.at(-1)];
   const [dx, dy] = [x1 - x0, y1 - y0];
   const squared = dx * dx + dy * dy || 1, length = Math.sqrt(squared);
@@ -270,8 +286,8 @@ function bend(points, source, target) {
   return {
     from: `${(x0 - source.x).toFixed(2)}px ${y0 - source.y}px`,
     to: `${(x1 - target.x).toFixed(2)}px ${y1 - target.y}px`,
-    weights: inner.map(([x, y]) => ((x * dx + y * dy) / squared).toFixed(5)).join(" "),
-    bends: inner.map(([x, y]) => ((x * -dy + y * dx) / length).toFixed(2)).join(" "),
+    weights: inner.map(([x, y]) => ((x * dx + y * dy) / squared).toFixed(digits)).join(" "),
+    bends: inner.map(([x, y]) => ((x * -dy + y * dx) / length).toFixed(digits - 3)).join(" "),
   };
 }
 
@@ -290,16 +306,16 @@ function tipOfLine(data, line) {
   return `${name}: ${data.circuits.map((_, at) => signed(summed(data, line.edges, at))).join(", ")}`;
 }
 
-function styleSheet(colors) {
+function styleSheet(colors, isNarrow) {
   return [
     {
       selector: "node",
       style: {
         shape: "round-rectangle",
         height: HEIGHT,
-        label: "data(label)",
+        label: isNarrow ? "data(short)" : "data(label)",
         "font-family": "system-ui, sans-serif",
-        "font-size": 14,
+        "font-size": isNarrow ? 22 : 14,
         "text-valign": "center",
         "text-halign": "center",
         "min-zoomed-font-size": 5,
@@ -308,8 +324,8 @@ function styleSheet(colors) {
     },
     { selector: "node[width]", style: { width: "data(width)" } },
     { selector: "node[fill]", style: { "background-color": "data(fill)", "border-color": "data(frame)", "border-width": "data(line)", color: "data(text)" } },
-    { selector: "node.group", style: { "background-color": colors.neutral, "border-color": colors.accent, "border-width": 2.4, "border-style": "double", color: colors.ink, "font-weight": "bold" } },
-    { selector: "node.layer", style: { "background-opacity": 0, "border-width": 0, width: 24, color: colors.gray, "font-size": 12, events: "no" } },
+    { selector: "node.group", style: { "background-color": colors.neutral, "border-color": colors.accent, "border-width": 2.4, "border-style": "double", color: colors.ink, "font-size": 14, "font-weight": "bold" } },
+    { selector: "node.layer", style: { "background-opacity": 0, "border-width": 0, width: 24, color: colors.gray, "font-size": isNarrow ? 22 : 12, events: "no" } },
     {
       selector: "edge",
       style: {

@@ -1,21 +1,25 @@
 // How lines lead from box to box: around the boxes that they pass, by the rule of the figures. Per reader, a shortest
-// path over a grid across every row, whose cells under boxes are closed and whose cells in use by other readers cost
-// extra, so that readers get their own lanes. Lines into one reader may run together. Every line is then pulled taut:
-// it bends only where it would come nearer to a box than its lane is. Among thousands the weaker lines lead straight
-// on, so that the page stays quick.
+// path over a grid across every row, whose cells under boxes are closed and whose cells in use by other lines cost
+// extra, tells between which boxes each line passes. There every line has a lane of its own (lanes.js), and is then
+// pulled taut: it bends only where it would come nearer to a box or to another line than its lane is. Among thousands
+// the weaker lines lead straight on, so that the page stays quick.
+import { lanes, nearest, taut } from "./lanes.js";
 
 export const HEIGHT = 28; // of a box, in pixels of the layout
 export const BESIDE = 18; // room for lines beside the outermost boxes
 const CELL = 6, MOST_CELLS = 300; // pixels of a cell; of a wide drawing they are larger
-const CLEARANCE = 10; // between a passing line and a box
-const CROWDING = 270; // cost of a cell for every other reader already led through it, in square pixels; half as much beside it
-const MOST_LED = 1000; // lines, the strongest, that are led around boxes
+const CLEARANCE = 6, NARROW = 0.25; // between a passing line and a box: at most this share of the gap between two
+const LEAST_GAP = 8; // between boxes that a line may pass
+const APART = 7, LEAST_APART = 3; // of neighboring lanes: nearly twice the width of the strongest line, or less in a full gap
+const CROWDING = 270; // cost of a gap that half of its lanes lead through already, in square pixels, and of a cell in use
+const OVERFULL = 4000, FULL = 1e5; // cost of a gap for every line more than it has lanes, and than it has the narrowest lanes
+const MOST_LED = 500; // lines, the strongest, that are led around boxes
 const CLOSED = 1e12; // cost of a cell under a box: passable only where a row is full
 const AROUND = 16; // how far a line that leads down goes up at first, and comes up at last
 const BEYOND = HEIGHT / 2 + 7; // how far from the middle of a row a passing line keeps to its lane, up and down
-const KEPT = 0.75; // the share of its way from a box that a taut line keeps: lanes stay apart, and lines have play
 const CUT = 5; // how far a curve may leave the corner of its line, less than CLEARANCE
 const CORNER = 24; // how far at most a line that passes rows goes straight up from its box, and into its end
+const FAN = 0.7; // the share of a box over which lines that end there spread, where it has no marker in which they meet
 const STRAIGHT = 0.01; // a corner turned by less, in radians, bends nothing
 
 // Of every line the points that bend it: [start, ...control points, end], each [x, y]. A box is {id, x, y, width, isBar},
@@ -24,8 +28,8 @@ export function routes(boxes, lines) {
   const router = new Router(boxes);
   const order = lines.map((_, at) => at).sort((a, b) => lines[b].strength - lines[a].strength);
   const strongest = order.slice(0, MOST_LED);
-  const passed = new Map(router.lead(strongest.map((at) => lines[at])).map((xs, at) => [strongest[at], xs]));
-  return lines.map((line, at) => bends(router, line, passed.get(at) ?? router.straight(line)));
+  const led = new Map(router.lead(strongest.map((at) => lines[at])).map((way, at) => [strongest[at], way]));
+  return lines.map((line, at) => bends(router, line, led.get(at) ?? router.straight(line)));
 }
 
 class Router {
@@ -38,11 +42,15 @@ class Router {
     const cell = Math.max(CELL, (right - left) / MOST_CELLS);
     this.grid = Float64Array.from({ length: Math.floor((right - left) / cell) }, (_, at) => left + (at + 0.5) * cell);
     this.cell = cell;
-    this.rows = this.levels.map((level) => boxes.filter(({ y, isBar }) => !isBar && Math.abs(y - level) < HEIGHT + CLEARANCE));
-    this.costs = this.rows.map((row) => this.grid.map((at) => (row.some((box) => isNear(box, at)) ? CLOSED : 0)));
+    this.gaps = this.levels.map((level) => gapsOf(boxes.filter(({ y }) => Math.abs(y - level) < HEIGHT + CLEARANCE), left, right));
+    this.gapOf = this.gaps.map((gaps) => Array.from(this.grid, (at) => nearest(gaps, at)));
+    // A gap narrower than a cell has one, too.
+    const isOpen = ([low, high], at) => low - cell / 2 <= at && at <= high + cell / 2;
+    this.costs = this.gapOf.map((own) => this.grid.map((at, number) => (isOpen(own[number], at) ? 0 : CLOSED)));
+    this.passing = new Map(this.gaps.flat().map((gap) => [gap, 0]));
   }
 
-  // Where every line passes the rows between its ends: [first x, of every row passed, last x].
+  // Where every line leads: its ends, and between them the gates of its lane.
   lead(lines) {
     const readers = new Map();
     lines.forEach((line, at) => {
@@ -55,24 +63,35 @@ class Router {
     for (const own of [...readers.values()].sort((a, b) => strongest(b) - strongest(a))) {
       this.#toReader(own.map((at) => lines[at])).forEach((xs, at) => { passed[own[at]] = xs; });
     }
-    return passed;
+    return this.#inLanes(lines, passed);
   }
 
-  // How far to either side a line that passes a row at `x` may move: from the box nearest to it, it keeps its distance.
-  room(row, x) {
-    const boxes = this.rows[row];
-    if (boxes.some((box) => isNear(box, x))) return [x, x];
-    const edges = (side) => boxes.map((box) => box.x + (side * box.width) / 2);
-    const low = Math.max(...edges(1).filter((edge) => edge < x)), high = Math.min(...edges(-1).filter((edge) => edge > x));
-    const kept = (gap) => CLEARANCE + KEPT * (gap - CLEARANCE);
-    if (x - low < high - x) return [low + kept(x - low), Math.max(x, high - CLEARANCE)];
-    return [Math.min(x, low + CLEARANCE), high - kept(high - x)];
+  #inLanes(lines, passed) {
+    const isUp = ({ from, to }) => this.boxes.get(from).y > this.boxes.get(to).y;
+    const led = lines.flatMap((line, at) => (isUp(line) ? [at] : []));
+    const ways = led.map((at) => {
+      const { from, to, port } = lines[at], [source, target] = [from, to].map((id) => this.boxes.get(id));
+      const width = target.isBar || port ? 0 : FAN * target.width;
+      return { first: this.levelOf.get(source.y), xs: passed[at], isFree: [source.isBar, target.isBar], width };
+    });
+    const rows = this.gaps.map((gaps, at) => ({ gaps, ...this.#sides(at) }));
+    const { places, gates } = lanes(ways, rows, APART);
+    ways.forEach(({ first }, way) => places[way].forEach((x, place) => this.#occupy(first + Math.floor((place + 1) / 2), x)));
+    const found = lines.map((line) => this.straight(line));
+    led.forEach((at, way) => { found[at] = { start: places[way][0], gates: gates[way], end: places[way].at(-1) }; });
+    return found;
+  }
+
+  // How far up and down from its middle lines keep to their lanes in a row.
+  #sides(row) {
+    const y = this.levels[row], [below, above] = [this.levels[row - 1] ?? Infinity, this.levels[row + 1] ?? -Infinity];
+    return { below: y + Math.min(BEYOND, 0.4 * (below - y)), above: y - Math.min(BEYOND, 0.4 * (y - above)) };
   }
 
   straight({ from, to, inset }) {
     const [source, target] = [this.boxes.get(from), this.boxes.get(to)];
     const end = target.isBar ? within(target, source.x) : target.x + inset;
-    return [source.isBar ? within(source, end) : source.x, end];
+    return { start: source.isBar ? within(source, end) : source.x, gates: [], end };
   }
 
   // Where a line that leads down, or along a row, passes the rows of its ends and between them: beside their boxes, as
@@ -83,35 +102,48 @@ class Router {
     const cost = (cell) => costs.reduce((total, row) => total + row[cell], (this.grid[cell] - end) ** 2);
     let best = 0;
     for (let cell = 1; cell < this.grid.length; cell += 1) if (cost(cell) < cost(best)) best = cell;
+    for (let row = Math.min(...rows); row <= Math.max(...rows); row += 1) this.#occupy(row, this.grid[best]);
     return this.grid[best];
   }
 
   #toReader(lines) {
     const target = this.boxes.get(lines[0].to), end = this.levelOf.get(target.y);
     const starts = lines.map(({ from }) => this.levelOf.get(this.boxes.get(from).y));
-    const onwards = this.#tables(target, target.x + lines[0].inset, end, Math.min(...starts));
-    const used = new Set();
-    const all = lines.map(({ from, inset }, at) => {
-      const source = this.boxes.get(from), between = [];
+    const tables = () => this.#tables(target, target.x + lines[0].inset, end, Math.min(...starts));
+    let onwards = tables();
+    return lines.map((line, at) => {
+      const source = this.boxes.get(line.from), between = [];
       for (let row = starts[at] + 1; row < end; row += 1) {
         const before = between.length ? this.grid[between.at(-1)] : source.isBar ? null : source.x;
-        const cell = this.#nearest(onwards.get(row), before);
-        between.push(cell);
-        used.add(row * this.grid.length + cell);
+        between.push(this.#nearest(onwards.get(row), before));
       }
-      if (!between.length) return this.straight(lines[at]);
+      if (!between.length) {
+        const { start, end: last } = this.straight(line);
+        return [start, last];
+      }
+      const areFull = between.map((cell, number) => this.#pass(starts[at] + 1 + number, cell));
+      if (areFull.some(Boolean)) onwards = tables();
       const xs = between.map((cell) => this.grid[cell]);
-      const last = target.isBar ? within(target, xs.at(-1)) : target.x + inset;
+      const last = target.isBar ? within(target, xs.at(-1)) : target.x + line.inset;
       return [source.isBar ? within(source, xs[0]) : source.x, ...xs, last];
     });
-    for (const place of used) this.#occupy(this.costs[Math.floor(place / this.grid.length)], place % this.grid.length);
-    return all;
   }
 
-  #occupy(costs, cell) {
-    for (const [at, share] of [[cell - 1, 0.5], [cell, 1], [cell + 1, 0.5]]) {
-      if (at >= 0 && at < costs.length) costs[at] += share * CROWDING;
-    }
+  // One more line leads through the gap of a cell, which makes it dearer for the next; whether it became full.
+  #pass(row, cell) {
+    const gap = this.gapOf[row][cell], n = this.passing.get(gap) + 1;
+    const [most, atAll] = [APART, LEAST_APART].map((apart) => 1 + Math.floor((gap[1] - gap[0]) / apart));
+    this.passing.set(gap, n);
+    const more = (2 * CROWDING) / most + (n >= most ? OVERFULL : 0) + (n >= atAll ? FULL : 0);
+    const costs = this.costs[row], own = this.gapOf[row];
+    for (let at = own.indexOf(gap); own[at] === gap; at += 1) costs[at] += more;
+    return n === most || n === atAll;
+  }
+
+  // A line stands here, beside which another one should.
+  #occupy(row, x) {
+    const costs = this.costs[row], first = Math.ceil((x - APART - this.grid[0]) / this.cell);
+    for (let at = Math.max(0, first); at < costs.length && this.grid[at] < x + APART; at += 1) costs[at] += CROWDING;
   }
 
   // Per row, the cost of the cheapest way from each of its cells to the reader.
@@ -163,21 +195,15 @@ export function cheapest(costs, cell) {
 
 // Lines leave a box upwards, pass the boxes on their way, and arrive from below. Between groups, whose
 // boxes stand in one of several rows, some lead down: they too leave upwards and arrive from below.
-function bends(router, { from, to }, xs) {
+function bends(router, { from, to }, { start: startX, gates, end: endX }) {
   const [source, target] = [router.boxes.get(from), router.boxes.get(to)];
-  const start = [xs[0], source.y - HEIGHT / 2], end = [xs.at(-1), target.y + HEIGHT / 2];
+  const start = [startX, source.y - HEIGHT / 2], end = [endX, target.y + HEIGHT / 2];
   if (source.y <= target.y) {
     const x = router.beside({ from, to }, end[0]), [above, below] = [start[1] - AROUND, end[1] + AROUND];
     // Points close to the corners keep the curve away from the boxes beside them.
     const [before, after] = [start[0], end[0]].map((at) => x + Math.sign(at - x) * Math.min(CLEARANCE, Math.abs(at - x) / 2));
     return [start, [start[0], above], [before, above], [x, above], [x, below], [after, below], [end[0], below], end];
   }
-  const first = router.levelOf.get(source.y) + 1, { levels } = router;
-  const gates = xs.slice(1, -1).flatMap((x, at) => {
-    const [below, y, above] = [-1, 0, 1].map((step) => levels[first + at + step]);
-    const [low, high] = router.room(first + at, x);
-    return [y + Math.min(BEYOND, 0.4 * (below - y)), y - Math.min(BEYOND, 0.4 * (y - above))].map((level) => ({ y: level, low, high }));
-  });
   const [low, high] = [gates[0]?.y ?? end[1], gates.at(-1)?.y ?? start[1]];
   const most = gates.length ? CORNER : Infinity;
   const leave = [start[0], start[1] - Math.min(most, reach(start[1], low))], arrive = [end[0], end[1] + Math.min(most, reach(high, end[1]))];
@@ -188,29 +214,6 @@ function bends(router, { from, to }, xs) {
 
 function reach(below, above) {
   return Math.max(0, 0.45 * (below - above));
-}
-
-// The shortest way up from one point to another through gates, each open from `low` to `high`, in the order of their
-// heights: it bends only at their ends.
-export function taut(start, gates, end) {
-  const points = [start], all = [...gates, { y: end[1], low: end[0], high: end[0] }];
-  let next = 0;
-  while (next < all.length) {
-    const [x, y] = points.at(-1);
-    // The slopes, across by up, that pass all gates so far, and which gates set them.
-    let least = -Infinity, most = Infinity, atLeast = next, atMost = next, turn = null;
-    for (let at = next; at < all.length && turn === null; at += 1) {
-      const gate = all[at], low = (gate.low - x) / (y - gate.y), high = (gate.high - x) / (y - gate.y);
-      if (low > most) turn = [atMost, all[atMost].high];
-      else if (high < least) turn = [atLeast, all[atLeast].low];
-      if (low >= least) [least, atLeast] = [low, at];
-      if (high <= most) [most, atMost] = [high, at];
-    }
-    const [at, bend] = turn ?? [all.length - 1, end[0]];
-    points.push([bend, all[at].y]);
-    next = at + 1;
-  }
-  return points;
 }
 
 // The control points of a curve that follows these points and rounds their corners: pieces of it meet amid control
@@ -234,6 +237,17 @@ function towards([x, y], [toX, toY], far) {
   return [x + share * (toX - x), y + share * (toY - y)];
 }
 
-function isNear({ x, width }, at) {
-  return Math.abs(at - x) < width / 2 + CLEARANCE;
+// Where lines may pass a row, each [low, high]: along a bar, or between boxes and beside them; anywhere in a full row.
+function gapsOf(boxes, left, right) {
+  const bar = boxes.find(({ isBar }) => isBar);
+  if (bar) return [[bar.x - bar.width / 2 + CLEARANCE, bar.x + bar.width / 2 - CLEARANCE]];
+  const edges = boxes.map(({ x, width }) => [x - width / 2, x + width / 2]).sort(([a], [b]) => a - b);
+  const gaps = [];
+  let last = left - CLEARANCE;
+  for (const [low, high] of [...edges, [right + CLEARANCE, Infinity]]) {
+    const clearance = Math.min(CLEARANCE, NARROW * (low - last));
+    if (low - last >= LEAST_GAP) gaps.push([last + clearance, low - clearance]);
+    last = Math.max(last, high);
+  }
+  return gaps.length ? gaps : [[left, right]];
 }

@@ -432,3 +432,35 @@ def test_the_legend_of_a_comparison_shows_what_is_drawn(opened, graph, scores):
     assert "works against the behavior" in entries
     page.page.evaluate("circuitPage.filter({...circuitPage.everything(), only: 'shared'})")
     assert f"only {b}" not in legend(page)
+
+
+def test_the_legend_of_a_comparison_is_seen_with_its_drawing(opened, graph, scores):
+    page = opened(compare(graph, CircuitGraph.from_scores(scores, Greedy(60))), width=1400, height=900)
+    legend, canvas = (page.page.locator(name).bounding_box() for name in ("#legend", "#canvas"))
+    assert page.page.locator("#legend .key").count() >= 3
+    assert legend["y"] + legend["height"] <= canvas["y"] < 500
+    assert canvas["y"] + canvas["height"] <= 900
+
+
+def test_names_have_room_in_their_boxes(opened, graph):
+    room = """(() => {
+        const {cy} = circuitPage.canvas, pen = document.createElement("canvas").getContext("2d");
+        pen.font = "14px system-ui, sans-serif";
+        return cy.nodes().not(".layer").map((node) => node.data("width") - pen.measureText(node.data("label")).width);
+    })()"""
+    page = opened(graph)
+    assert any(".kv" in node.name for node in graph.nodes)
+    assert min(page.page.evaluate(room)) >= 10
+
+
+def test_names_are_large_and_short_on_a_phone(opened, graph):
+    written = """(() => { const {cy} = circuitPage.canvas, node = cy.nodes(`[label = ${JSON.stringify(NAME)}]`)[0];
+        return [node.style("label"), parseFloat(node.style("font-size")) * cy.zoom()]; })()"""
+    name = next(node.name for node in graph.nodes if ".kv" in node.name)
+    written = written.replace("NAME", repr(name))
+    page = opened(graph, width=390, height=844)
+    label, pixels = page.page.evaluate(written)
+    assert label == name.partition(".")[2]
+    assert pixels >= 7
+    page.page.set_viewport_size({"width": 1280, "height": 900})
+    page.page.wait_for_function(f"{written}[0] === {name!r}")

@@ -4,6 +4,7 @@ values.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from itertools import combinations, pairwise
 from typing import Any, NamedTuple
@@ -16,9 +17,15 @@ from circuits.scores import EdgeScores
 from graphs import CircuitGraph, Greedy
 from graphs.export.page.extras import CircuitExtras, Curve, CurvePoint, PageExtras
 from graphs.export.page.scripts import source
+from graphs.figures.layered.lanes import Row, Way, lanes
 
 MARKER = 4  # pixels: as far from the box a line may end, where a marker stands between them
+SAME = 2  # pixels: lines that are nearer look like one
+CONVERGE = 26  # pixels before a common end in which lines come together
+LEAST_SHARED = 20  # pixels: in fewer two lines cross, or touch at a corner
 CHAIN = Wiring(n_layers=2, n_heads=1, n_kv_heads=1)
+SQUARE = Wiring(n_layers=12, n_heads=12, n_kv_heads=12)
+DEEP = Wiring(n_layers=30, n_heads=9, n_kv_heads=3)
 
 
 class Drawn(NamedTuple):
@@ -48,6 +55,7 @@ def drawing(page: Any) -> Drawn:
                 [edge.sourceEndpoint(), ...edge.controlPoints(), edge.targetEndpoint()].map(at)])];
         })()"""
     )
+    assert all(None not in point for *_, points in lines for point in points), "a line is broken off"
     return Drawn(
         {name: (x - width / 2, x + width / 2, y - 14, y + 14) for name, x, y, width in boxes},
         {name: (source, target, curve(np.array(points))) for name, source, target, points in lines},
@@ -93,22 +101,24 @@ def test_no_line_passes_behind_a_box(opened, graph, chain):
             assert np.all(np.diff(points[:, 1]) < 1e-6), "a line never turns back"
 
 
-def test_a_line_past_many_rows_is_one_curve(opened, random_edge_scores):
-    """It bends a few times, not once or twice at every row."""
+def test_a_line_past_many_rows_bends_where_others_make_it(opened, random_edge_scores):
+    """Among few lines it is one curve; where lanes are full it bends once or twice at a row."""
+    few = random_edge_scores(DEEP, seed=0, n_prompts=2)
     deep = Wiring(n_layers=14, n_heads=2, n_kv_heads=2)
-    made = random_edge_scores(deep, seed=5, n_prompts=3)
-    scores = replace(made, per_prompt=abs(made.per_prompt) + 1, measured=np.ones(deep.n_edges, dtype=bool))
-    drawn = drawing(opened(CircuitGraph.from_scores(scores, Greedy(220))))
-    assert passed_under(drawn) == []
-    rows = {top for _, _, top, _ in drawn.boxes.values()}
-    long = [
-        changes_of_turn(points)
-        for begin, end, points in drawn.lines.values()
-        if sum(drawn.boxes[end][2] < top < drawn.boxes[begin][2] for top in rows) >= 8
-    ]
-    assert len(long) > 30
-    assert np.mean(long) < 6
-    assert max(long) < 12
+    many = random_edge_scores(deep, seed=5, n_prompts=3)
+    many = replace(many, per_prompt=abs(many.per_prompt) + 1, measured=np.ones(deep.n_edges, dtype=bool))
+    few = replace(few, per_prompt=few.per_prompt**3)
+    for scores, n, least, most in ((few, 30, 3, 0.5), (many, 220, 30, 1.6)):
+        drawn = drawing(opened(CircuitGraph.from_scores(scores, Greedy(n))))
+        assert passed_under(drawn) == []
+        rows = {top for _, _, top, _ in drawn.boxes.values()}
+        passed = {
+            name: sum(drawn.boxes[end][2] < top < drawn.boxes[begin][2] for top in rows)
+            for name, (begin, end, _) in drawn.lines.items()
+        }
+        bends = [changes_of_turn(drawn.lines[name][2]) / past for name, past in passed.items() if past >= 6]
+        assert len(bends) >= least
+        assert np.mean(bends) < most
 
 
 def changes_of_turn(points: np.ndarray) -> int:
@@ -131,6 +141,73 @@ def test_lines_to_different_readers_do_not_coincide(opened, chain):
             assert gaps.max() > 3, (one, other)
             apart += 1
     assert apart > 5
+
+
+@pytest.mark.parametrize(("wiring", "n"), [(SQUARE, 100), (DEEP, 60), (DEEP, 300)])
+def test_lines_of_different_sources_are_apart_until_they_end(opened, random_edge_scores, wiring, n):
+    made = random_edge_scores(wiring, seed=0, n_prompts=2)
+    drawn = drawing(opened(CircuitGraph.from_scores(replace(made, per_prompt=made.per_prompt**3), Greedy(n))))
+    assert passed_under(drawn) == []
+    together = {
+        (one[0], one[1], other[0], other[1]): shared_stretch(one[2], other[2])
+        for one, other in combinations(drawn.lines.values(), 2)
+        if one[0] != other[0]
+    }
+    assert {pair: length for pair, length in together.items() if length > LEAST_SHARED} == {}
+
+
+def test_lines_into_one_box_without_markers_end_side_by_side(opened, edge_scores_of):
+    scores = {f"a0.h{head}->m1": 1.0 + head for head in range(4)} | {f"input->a0.h{head}<v>": 2.0 for head in range(4)}
+    drawn = drawing(
+        opened(
+            CircuitGraph.from_scores(
+                edge_scores_of({**scores, "m1->logits": 9.0}, wiring=Wiring(n_layers=2, n_heads=4, n_kv_heads=4)),
+                Greedy(9),
+            )
+        )
+    )
+    ends = sorted((points[0, 0], points[-1, 0]) for _, target, points in drawn.lines.values() if target == "m1")
+    assert len(ends) == 4
+    assert np.all(np.diff([end for _, end in ends]) > 4), "in the order of the boxes that they come from"
+
+
+def shared_stretch(one: np.ndarray, other: np.ndarray) -> int:
+    """Pixels along which two lines are at the same place, but for the last before a common end."""
+    top, bottom = max(one[-1, 1], other[-1, 1]), min(one[0, 1], other[0, 1])
+    if abs(one[-1] - other[-1]).max() < 2:
+        top += CONVERGE
+    ys = np.arange(top, bottom)
+    gaps = np.abs(np.interp(-ys, -one[:, 1], one[:, 0]) - np.interp(-ys, -other[:, 1], other[:, 0]))
+    runs = np.diff(np.flatnonzero(np.concatenate([[True], gaps >= SAME, [True]]))) - 1
+    return int(runs.max())
+
+
+def test_lanes_of_the_page_are_those_of_the_figures(opened, scores):
+    """The same ways, through random gaps, with and without free ends."""
+    draw = np.random.default_rng(7)
+    bar = ((5.0, 395.0),)
+    rows = [Row(-10.0, 0.0, bar)]
+    for y in np.cumsum([40.0] * 8):
+        edges = np.sort(draw.uniform(0, 400, size=6)).tolist()
+        rows.append(Row(y - 14.0, y + 14.0, tuple(zip(edges[::2], edges[1::2], strict=True))))
+    rows.append(Row(360.0, 370.0, bar))
+    ways = []
+    for _ in range(60):
+        first, last = sorted(draw.choice(10, size=2, replace=False).tolist())
+        xs = draw.choice(np.arange(0.0, 400.0, 40.0), size=last - first + 1)
+        ways.append(Way(first, tuple(xs.tolist()), (first == 0, last == 9), float(draw.choice([0.0, 30.0]))))
+    page = opened(CircuitGraph.from_scores(scores, Greedy(4)))
+    module = source("lanes").replace("export ", "")
+    found = page.page.evaluate(
+        f"([ways, rows]) => {{ {module} return lanes(ways, rows, 7).places; }}",
+        [
+            [{"first": way.first, "xs": way.xs, "isFree": way.is_free, "width": way.width} for way in ways],
+            [{"below": -row.below, "above": -row.above, "gaps": row.gaps} for row in rows],
+        ],
+    )
+    expected = lanes(ways, rows, 7.0)
+    assert [len(own) for own in found] == [len(own) for own in expected]
+    assert np.concatenate(found) == pytest.approx(np.concatenate(expected), abs=1e-6)
 
 
 def test_lines_lead_as_straight_as_what_is_left_allows(opened, graph):
@@ -183,7 +260,10 @@ def test_every_line_between_groups_is_drawn(opened, graph, extras):
 def test_the_way_across_rows_is_the_cheapest(opened, scores):
     """The envelope of parabolas against every pair of cells."""
     costs = np.random.default_rng(4).choice([0, 30, 270, 1e12], size=200)
-    page, module = opened(CircuitGraph.from_scores(scores, Greedy(4))), source("routes").replace("export ", "")
+    page, module = (
+        opened(CircuitGraph.from_scores(scores, Greedy(4))),
+        re.sub("^import .*$|^export ", "", source("routes"), flags=re.MULTILINE),
+    )
     found = page.page.evaluate(f"(costs) => {{ {module} return cheapest(costs, 6); }}", costs.tolist())
     cells = 6.0 * np.arange(len(costs))
     assert found == pytest.approx((costs[None] + (cells[:, None] - cells) ** 2).min(axis=1))
