@@ -25,6 +25,8 @@ Gap = tuple[float, float]
 Point = tuple[float, float]
 
 _SWEEPS = 24  # over all rows, up and down
+# Lines in a gap take no more room than so many lanes: of more, a bundle says more than a comb.
+_MOST_ABREAST = 8
 _STRIDE = 1.7  # how far a row goes beyond its best places: sweeps then settle sooner (successive over-relaxation)
 
 
@@ -84,7 +86,7 @@ class _Stand:
 def lanes(ways: Sequence[Way], rows: Sequence[Row], apart: float) -> list[list[float]]:
     """Where every line stands: at its start, below and above every row that it passes, and at its end.
 
-    apart  of neighboring lanes; they are nearer where a gap is too narrow
+    apart  of neighboring lanes; they are nearer where a gap is too narrow or has many of them
     """
     taken = [[nearest(rows[way.first + at].gaps, x) for at, x in enumerate(way.xs)] for way in ways]
     places = [_alone(way, gaps, rows) for way, gaps in zip(ways, taken, strict=True)]
@@ -93,7 +95,8 @@ def lanes(ways: Sequence[Way], rows: Sequence[Row], apart: float) -> list[list[f
         for own in meeting:
             _fan(own, ways, places, apart)
         for (low, high), lines in passing.items():
-            step = min(apart, (high - low) / max(1, len(lines) - 1))
+            width = min(high - low, (_MOST_ABREAST - 1) * apart)
+            step = min(apart, width / max(1, len(lines) - 1))
             stands += [_Stand(row, side, (low, high), lines, step) for side in ways[lines[0]].sides(row)]
     for sweep in range(_SWEEPS):
         for stand in reversed(stands) if sweep % 2 else stands:

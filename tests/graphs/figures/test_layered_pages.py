@@ -121,17 +121,19 @@ def test_boxes_do_not_overlap_and_lines_lead_onwards_between_them(circuit_of):
             assert (np.diff(route[:, 1]) > 0).all(), line.name
 
 
-@pytest.mark.parametrize("case", [4, 5, 8, 9])
-def test_lines_of_different_sources_are_apart_until_they_end(circuit_of, case):
+@pytest.mark.parametrize(("case", "n_edges", "most"), [(4, 40, 0), (8, 40, 0), (5, 150, 0.002), (9, 150, 0.002)])
+def test_lines_of_different_sources_are_apart_until_they_end(circuit_of, case, n_edges, most):
+    """Of many some are bundled: where more share a gap than there are lanes."""
     composition = composed(circuit_of(case), PAGES["page"])
     assert composition.placed is not None
     lines, routes = composition.scene.lines, lead(composition.scene, composition.placed[0])
-    together = {
-        (one.name, other.name): inches
+    assert len(lines) == n_edges
+    stretches = [
+        shared_stretch(a, b)
         for (one, a), (other, b) in combinations(zip(lines, routes, strict=True), 2)
-        if one.source != other.source and (inches := shared_stretch(a, b)) > 0.15
-    }
-    assert together == {}
+        if one.source != other.source
+    ]
+    assert sum(inches > 0.15 for inches in stretches) <= most * len(stretches)
 
 
 def shared_stretch(one, other):

@@ -3,11 +3,12 @@
 //
 // Each line by itself would lead taut through its gaps. The order of lines in a gap is that of their taut ways; where
 // these are nearer than lanes, as at the corner of a box, it is the order in which they come from below, and of lines
-// that come from one place that in which they part: so two lines cross only where they must. In that order, and so far apart, they stand
-// where all of them lead as straight on as they can: the sum of their squared slopes falls row by row, where the best
-// places of a row, given those of its neighbors, are an isotonic regression.
+// that come from one place that in which they part: so two lines cross only where they must. In that order, and so far
+// apart, they stand where all of them lead as straight on as they can: the sum of their squared slopes falls row by row,
+// where the best places of a row, given those of its neighbors, are an isotonic regression.
 
 const SWEEPS = 24; // over all rows, up and down
+const MOST_ABREAST = 8; // lanes: lines in a gap take no more room, as of more a bundle says more than a comb
 const LEAST = 3; // pixels between neighbors where lanes are as wide
 const STRIDE = 1.7; // how far a row goes beyond its best places: sweeps then settle sooner (successive over-relaxation)
 const PLAY = 2.5; // how much nearer to one another than their lanes two lines may come, where that leads straighter on
@@ -18,7 +19,7 @@ const PLAY = 2.5; // how much nearer to one another than their lanes two lines m
 // A way is {first, xs, isFree, width}: the row of its source; a place at its source, at every row that it passes, and at
 // its target; whether each end may stand anywhere in its row, as along a bar; and the width over which lines with the
 // same end may spread there, 0 where they meet. A row is {below, above, gaps}: its heights, falling upwards, and its
-// gaps, each [low, high], from left to right. Lanes are `apart`, or less where a gap is too narrow.
+// gaps, each [low, high], from left to right. Lanes are `apart`, or less where a gap is too narrow or has many of them.
 export function lanes(ways, rows, apart) {
   const taken = ways.map(({ first, xs }) => xs.map((x, at) => nearest(rows[first + at].gaps, x)));
   const places = ways.map((way, at) => alone(way, taken[at], rows));
@@ -26,7 +27,8 @@ export function lanes(ways, rows, apart) {
   for (const own of ends) fan(own, ways, places, apart);
   const stands = gaps.flatMap(({ row, gap: [low, high], lines }) => {
     const sides = [0, 1].filter((side) => isPlace(ways[lines[0]], row, side));
-    return sides.map((side) => ({ row, side, low, high, lines, apart: Math.min(apart, (high - low) / Math.max(1, lines.length - 1)) }));
+    const step = Math.min(apart, Math.min(high - low, (MOST_ABREAST - 1) * apart) / Math.max(1, lines.length - 1));
+    return sides.map((side) => ({ row, side, low, high, lines, apart: step }));
   });
   for (let sweep = 0; sweep < SWEEPS; sweep += 1) {
     for (const stand of sweep % 2 ? [...stands].reverse() : stands) straighten(stand, ways, places, rows);

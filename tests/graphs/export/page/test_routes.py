@@ -143,8 +143,9 @@ def test_lines_to_different_readers_do_not_coincide(opened, chain):
     assert apart > 5
 
 
-@pytest.mark.parametrize(("wiring", "n"), [(SQUARE, 100), (DEEP, 60), (DEEP, 300)])
-def test_lines_of_different_sources_are_apart_until_they_end(opened, random_edge_scores, wiring, n):
+@pytest.mark.parametrize(("wiring", "n", "most"), [(SQUARE, 100, 0), (DEEP, 60, 0), (DEEP, 300, 0.01)])
+def test_lines_of_different_sources_are_apart_until_they_end(opened, random_edge_scores, wiring, n, most):
+    """Of hundreds some are bundled: where more share a gap than there are lanes."""
     made = random_edge_scores(wiring, seed=0, n_prompts=2)
     drawn = drawing(opened(CircuitGraph.from_scores(replace(made, per_prompt=made.per_prompt**3), Greedy(n))))
     assert passed_under(drawn) == []
@@ -153,7 +154,7 @@ def test_lines_of_different_sources_are_apart_until_they_end(opened, random_edge
         for one, other in combinations(drawn.lines.values(), 2)
         if one[0] != other[0]
     }
-    assert {pair: length for pair, length in together.items() if length > LEAST_SHARED} == {}
+    assert sum(length > LEAST_SHARED for length in together.values()) <= most * len(together)
 
 
 def test_lines_into_one_box_without_markers_end_side_by_side(opened, edge_scores_of):
