@@ -77,6 +77,7 @@ def test_the_same_command_again_computes_nothing_and_a_part_of_it_only_what_is_n
     assert more["coding"]["trials"] == 4
 
 
+@pytest.mark.slow
 def test_workers_give_the_same_bytes(tiny: Any, tmp_path: Path, scheduler: str):
     settings = tiny.settings(method="head-coding", settings=FEW)
     places = {"here": {}, "there": {"scheduler": scheduler}}

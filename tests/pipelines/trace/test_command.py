@@ -134,6 +134,7 @@ def test_the_same_command_again_computes_nothing_and_prints_one_object(circuits:
     assert answer.json["metric"]["name"] == "answer-probability"
 
 
+@pytest.mark.slow
 def test_slices_and_workers_change_no_bit(store: Path, noisy: Path, tmp_path: Path, scheduler: str):
     about = {"prompts": N_PROMPTS, "prompts_per_job": N_PROMPTS}
     again = trace("scene-objects", model="reference-vlm", **about, out=tmp_path, scheduler=scheduler)
