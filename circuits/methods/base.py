@@ -74,8 +74,9 @@ class Method(metaclass=CheckedSettings):
     >>> method = METHODS["eap-ig"](steps=2)
     >>> method.result, method.per_prompt, dict(method.default_selection), method.path_settings()
     ('edges', True, {}, {})
-    >>> method.measures_named_edges, METHODS["exact-edges"](edges=("a2.h1->logits",)).measures_named_edges
-    (False, True)
+    >>> exact = METHODS["exact-edges"](edges=("a2.h1->logits",))
+    >>> method.measures_named_edges, exact.measures_named_edges, [str(part) for part in exact.named_parts]
+    (False, True, ['a2.h1', 'logits'])
     >>> method.check(model, prompts, metric)
     >>> method.check_asked(prompts, metric)
     >>> method.check_selection(position=None)
