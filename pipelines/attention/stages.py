@@ -97,7 +97,7 @@ def _heads(settings: Mapping[str, Any]) -> list[Component]:
     return [Component.parse(name) for name in settings["heads"]]
 
 
-CHECK = Stage("check-attention", 1, check, requires=require_row)
+CHECK = Stage("check-attention", 1, check, requires=require_row, title="check what can be read")
 PATTERN = Stage("attention-pattern", 1, pattern, title="attention on a prompt")
 MORE = Stage("attention-more", 1, more_patterns, title="attention on more prompts")
 BY_ROLE = Stage("attention-by-role", 1, by_role, title="attention by role")

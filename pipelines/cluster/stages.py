@@ -66,5 +66,5 @@ def judge_clusters(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel
     return Result({}, {"values": runner.values(np.stack([runner.circuit(mask) for mask in clustered["circuits"]]))})
 
 
-CLUSTER_PROMPTS = Stage("cluster-prompts", 1, cluster_prompts)
-JUDGE_CLUSTERS = Stage("judge-clusters", 1, judge_clusters)
+CLUSTER_PROMPTS = Stage("cluster-prompts", 1, cluster_prompts, title="cluster prompts")
+JUDGE_CLUSTERS = Stage("judge-clusters", 1, judge_clusters, title="judge clusters")

@@ -141,5 +141,5 @@ def _run_nothing(circuits: Bools) -> NoReturn:
     raise RuntimeError(f"{len(circuits)} circuits of the search were not run by its rounds.")
 
 
-MINIMIZE_ROUND = Stage("minimize-round", 1, search_round)
+MINIMIZE_ROUND = Stage("minimize-round", 1, search_round, title="minimize, round")
 MINIMIZE = Stage("minimize", 1, minimize)

@@ -182,10 +182,10 @@ def _usable(scores: ComponentScores, measured: Bools) -> list[int]:
     return [n for n, part in enumerate(scores.components) if part.is_node and measured[n]]
 
 
-SEARCH_KNOCKOUTS = Stage("search-knockouts", 3, find_knockouts)
-KNOCKOUTS = Stage("knockouts", 3, measure_knockouts)
-RANDOM_CIRCUITS = Stage("random-circuits", 2, measure_random_circuits)
-RANDOM_CURVE = Stage("random-curve", 1, measure_random_curve)
-NODE_CURVE = Stage("node-curve", 2, measure_node_curve)
-HYPOTHESIS_RUNS = Stage("hypothesis-runs", 2, measure_hypotheses)
-STABILITY = Stage("stability", 2, measure_stability)
+SEARCH_KNOCKOUTS = Stage("search-knockouts", 3, find_knockouts, title="search for sets to knock out")
+KNOCKOUTS = Stage("knockouts", 3, measure_knockouts, title="knock out sets")
+RANDOM_CIRCUITS = Stage("random-circuits", 2, measure_random_circuits, title="run random circuits")
+RANDOM_CURVE = Stage("random-curve", 1, measure_random_curve, title="run random circuits of all sizes")
+NODE_CURVE = Stage("node-curve", 2, measure_node_curve, title="run circuits of more and more components")
+HYPOTHESIS_RUNS = Stage("hypothesis-runs", 2, measure_hypotheses, title="run circuits for hypotheses")
+STABILITY = Stage("stability", 2, measure_stability, title="choose again from resampled scores")

@@ -268,8 +268,8 @@ def pictures_of(questions: Result, n: int) -> tuple[list[Picture], list[list[str
 
 
 QUESTIONS = Stage("questions", 2, build_questions, locate_prompts)
-IRI_SEARCH = Stage("iri-search", 1, search)
-HEAD_DIVERGENCE = Stage("head-divergence", 1, measure_divergence)
-IRI_ANSWERS = Stage("iri-answers", 2, answer)
-IRI_CAPTIONS = Stage("iri-captions", 1, caption)
-IRI_TIMES = Stage("iri-times", 1, measure_times)
+IRI_SEARCH = Stage("iri-search", 1, search, title="choose settings")
+HEAD_DIVERGENCE = Stage("head-divergence", 1, measure_divergence, title="vision-aware divergence of heads")
+IRI_ANSWERS = Stage("iri-answers", 2, answer, title="answer")
+IRI_CAPTIONS = Stage("iri-captions", 1, caption, title="caption")
+IRI_TIMES = Stage("iri-times", 1, measure_times, title="measure times")

@@ -69,6 +69,6 @@ def weigh(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Resu
     )
 
 
-CHECK = Stage("check-profiles", 2, check, requires=require_read)
+CHECK = Stage("check-profiles", 2, check, requires=require_read, title="check what can be read")
 PROFILE = Stage("profile", 2, profile)
 WEIGH = Stage("profile-weights", 1, weigh, title="profile weights")

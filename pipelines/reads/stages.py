@@ -56,5 +56,5 @@ def _score(settings: Mapping[str, Any]) -> Score:
     return Score(*settings["score"])
 
 
-CHECK = Stage("check-reads", 1, check, requires=require_score)
+CHECK = Stage("check-reads", 1, check, requires=require_score, title="check what can be read")
 SPLIT = Stage("reads", 1, split, title="split scores")

@@ -365,8 +365,8 @@ def measure_reference(settings: Mapping[str, Any], inputs: Inputs, model: LoadMo
 
 
 PROMPTS = Stage("prompts", 2, build_prompts, locate_prompts, first=first_prompts)
-ANSWERED = Stage("answered", 1, answer_prompts, locate_prompts, first=first_prompts)
-SOLVED_PROMPTS = Stage("solved-prompts", 1, keep_answered)
+ANSWERED = Stage("answered", 1, answer_prompts, locate_prompts, first=first_prompts, title="answer prompts")
+SOLVED_PROMPTS = Stage("solved-prompts", 1, keep_answered, title="keep solved prompts")
 PART = Stage("part", 2, part_of_prompts, title="select")
 CHECK = Stage("check", 2, check, title="check method and model", requires=require_asked)
 REFERENCE = Stage("reference", 2, measure_reference)

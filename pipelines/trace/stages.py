@@ -110,5 +110,5 @@ def trace_from(results: Sequence[Result], prompts: PromptSet, **provenance: Any)
 
 
 TRACE = Stage("trace", 1, trace)
-TRACE_POSITIONS = Stage("trace-positions", 1, trace_positions)
-TRACE_GRAPH = Stage("trace-graph", 3, build_graph)
+TRACE_POSITIONS = Stage("trace-positions", 1, trace_positions, title="trace all positions")
+TRACE_GRAPH = Stage("trace-graph", 3, build_graph, title="graph of the trace")

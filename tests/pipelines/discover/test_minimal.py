@@ -138,7 +138,7 @@ def test_the_table_and_the_announcement_say_it(circuits: Command, backup):
     planned = "minimal: up to about 70 circuit runs of 8 prompts are planned, of about half a forward pass each, "
     assert planned in anew.stderr
     assert "s in all: edges are dropped from 46, " in anew.stderr
-    assert anew.stderr.index("choose") < anew.stderr.index(planned) < anew.stderr.index("minimize-round 1 of 1")
+    assert anew.stderr.index("choose") < anew.stderr.index(planned) < anew.stderr.index("minimize, round 1 of 1")
 
 
 def test_a_search_in_many_rounds_is_resumed_and_finds_the_same(backup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -173,7 +173,7 @@ def test_where_the_chosen_circuit_is_not_faithful_there_is_nothing_to_begin_with
         ValueError, match=r"edges? to begin with is 1 away .* mean faithfulness of 0.95 or more.* would do"
     ) as refusal:
         discover(**settings)
-    assert "in job 'minimize-round 1 of 9'" in refusal.value.__notes__
+    assert "in job 'minimize, round 1 of 9'" in refusal.value.__notes__
 
 
 def test_a_search_that_ran_out_of_runs_is_not_certified(backup, tmp_path: Path):

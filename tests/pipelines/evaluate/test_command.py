@@ -138,7 +138,7 @@ def test_more_random_circuits_compute_nothing_else_again(circuits: Command, comp
     circuits("evaluate", run, *SMALL)
     answer = circuits("evaluate", run, *SMALL[2:], "--random", "5", "--json")
     assert answer.json["jobs"]["computed"] == 3  # 12 prompts in slices of 4
-    assert "random-circuits" in answer.stderr
+    assert "run random circuits" in answer.stderr
     assert "knockouts" not in answer.stderr
 
 
