@@ -74,6 +74,10 @@ class CircuitRunner:
     def _pairs(self) -> list[Pair] | None:
         return recorded_pairs(self.model, self.prompts, metric=self.metric, ablation=self.ablation)
 
+    def record(self) -> None:
+        """Record the runs now, which the first circuits need; it takes about `recording` passes."""
+        _ = self._pairs
+
     @property
     def parts(self) -> Parts:
         make = Parts.edges if self.level == "edges" else Parts.components

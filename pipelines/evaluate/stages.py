@@ -22,6 +22,7 @@ from circuits.evaluation.knockouts import (
     knockout_values,
     search_knockouts,
 )
+from circuits.evaluation.sizes import PASSES_PER_RUN
 from circuits.masks import Parts, edges_among, random_circuits, random_circuits_of, random_component_sets
 from circuits.metrics import METRICS
 from circuits.model.phases import phase
@@ -43,7 +44,10 @@ def find_knockouts(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel
     circuit = runner.circuit(chosen_edges(inputs))
     search = KnockoutSearch(**settings["search"])
     with whole():
-        loop = Steps(search.n_search_runs(len(runner.parts.members(circuit))))
+        of_recording = runner.recording / PASSES_PER_RUN
+        loop = Steps(of_recording + search.n_search_runs(len(runner.parts.members(circuit))))
+        with loop.next_step(of_recording):
+            runner.record()
         values, effects = _as_steps(loop, runner.values, 1), _as_steps(loop, runner.removal_effects, GRADIENT_RUNS)
         knockouts = search_knockouts(values, effects, runner.parts, circuit, search)
     return Result({"level": runner.level}, knockouts._asdict())
