@@ -68,7 +68,7 @@ class Tried(NamedTuple):
     beyond: int
 
 
-def circuits_tried(settings: Mapping[str, Any]) -> Tried:
+def circuits_tried(settings: Mapping[str, Any], shape: Shape | None) -> Tried:
     """About how many circuits are run to choose one, by what decides the circuit."""
     n_rankings, kind = len(rankings(settings)), settings["kind"]
     per_search = _PER_SEARCH[kind]
@@ -78,13 +78,18 @@ def circuits_tried(settings: Mapping[str, Any]) -> Tried:
         n_searches = sum(settings[size] is None for size in sizes)
     if n_searches:
         return Tried(0, per_search * n_searches * n_rankings, 0)
-    goes_on = settings["edges"] is not None and may_search_on(settings)
-    return Tried(n_rankings, 0, per_search if goes_on else 0)
+    return Tried(n_rankings, 0, per_search if _may_be_too_few(settings, shape or GPT2_SMALL) else 0)
 
 
 def may_search_on(settings: Mapping[str, Any]) -> bool:
     """Whether a size that would do is searched where the edges asked for are too few."""
     return settings["kind"] == "edges" and not SELECTIONS[settings["rule"]["name"]].takes_long
+
+
+def _may_be_too_few(settings: Mapping[str, Any], shape: Shape) -> bool:
+    """Whether larger circuits are tried where the edges asked for are too few."""
+    n_edges = settings["edges"]
+    return n_edges is not None and n_edges < shape.wiring.n_edges and may_search_on(settings)
 
 
 def expected_to_choose(settings: Mapping[str, Any], shape: Shape | None) -> list[Circuits]:
@@ -113,7 +118,7 @@ def expected_searches(settings: Mapping[str, Any], shape: Shape) -> dict[SearchF
             # Before components are chosen, the edges among them may be nearly all or few.
             sizes = expected_sizes(of_edges)
         found[SearchFor(ranking, "edges")] = of_sizes("edges", sizes, shape)
-    if settings["kind"] == "edges" and n_edges is not None and n_edges < of_edges and may_search_on(settings):
+    if n_edges is not None and _may_be_too_few(settings, shape):
         larger = of_sizes("edges", expected_sizes(of_edges, smallest=n_edges)[1:], shape)
         found[BEYOND] = [circuits._replace(n=_TOO_SMALL) for circuits in larger]
     return found

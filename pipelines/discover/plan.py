@@ -122,13 +122,16 @@ class DiscoverPlan(RunPlan):
     def outlook(self) -> str:
         if self.store.has(self.jobs.choose.key):
             return ""
-        tried = circuits_tried(selection_of(self.config))
+        shape = Runner.of_files(self.jobs.baseline.locations["model"]).shape
+        tried = circuits_tried(selection_of(self.config), shape)
         if tried.searched:
             return f"about {tried.searched} circuits are run to choose one"
         run = "1 circuit is run" if tried.given == 1 else f"up to {tried.given} circuits are run to choose one"
         if not tried.beyond:
             return run
-        return f"{run}, and about {tried.beyond} more where {self.config.edges:,} edges are too few"
+        edges = self.config.edges
+        too_few = "1 edge is" if edges == 1 else f"{edges:,} edges are"
+        return f"{run}, and about {tried.beyond} more where {too_few} too few"
 
     def passes_after(self, done: Job) -> Mapping[str, float]:
         """Of what runs circuits, once the prompts are there that these are run on: their lengths decide, and how late

@@ -15,7 +15,8 @@ from pipelines.engine.job import Job
 _SHARE_KNOWN = 0.8
 # A job that runs says something of its pace from here on.
 _SHARE_OF_JOB, _SECONDS_OF_JOB = 0.01, 0.5
-# What the pace of other jobs says of one that runs, as a share of it that had been done so.
+# What the pace of other jobs says of one that runs, as a share of it that had been done so; and what that of jobs done
+# before says of how fast the machine is now.
 _BY_OTHERS = 0.1
 # How many times slower than those after it a first job is that imported.
 _COLD = 1.5
@@ -45,6 +46,17 @@ class Pace:
     def seconds_per_weight(self) -> float:
         seconds, weight = self._counted
         return seconds / weight
+
+    @property
+    def seconds(self) -> float:
+        """Of the jobs that count."""
+        return self._counted[0]
+
+    def times(self, factor: float) -> Pace:
+        """The pace of jobs that take so many times as long."""
+        found = Pace()
+        found.add(factor * self.seconds, self.weight)
+        return found
 
     @property
     def _counted(self) -> tuple[float, float]:
@@ -85,7 +97,8 @@ class Estimate:
 
     A kind that has not been measured goes by the pace in the middle of those that use a model as it does, or do not,
     each as heavy as its jobs; kinds whose weights mean nothing beside others (`Job.is_apart`) have no part in this.
-    Loading a model is in none of it. Jobs of a kind run side by side, one kind after the other.
+    Jobs that were done before count by how much slower the machine is now. Loading a model is in none of it. Jobs of a
+    kind run side by side, one kind after the other.
     """
 
     def __init__(self, todo: Sequence[Job], at_once: int | None) -> None:
@@ -96,6 +109,7 @@ class Estimate:
         self._agenda = Agenda(todo)
         self._at_once = at_once
         self._paces: dict[Kind, Pace] = defaultdict(Pace)
+        self._before: dict[Kind, Pace] = defaultdict(Pace)
         self._running: dict[str, Running] = {}
         self._silent: dict[str, tuple[Job, float]] = {}
         self._before_s: dict[str, float] = {}
@@ -104,9 +118,7 @@ class Estimate:
 
     def learn(self, job: Job, seconds: float | None) -> None:
         """What a job took that was done before; None where that is not known."""
-        if seconds is not None:
-            planned = self._agenda.of(job)
-            self._paces[planned.kind].add(seconds, planned.weight)
+        self._add(self._before, job, seconds)
 
     def reweigh(self, weights: Mapping[str, float]) -> None:
         """Weights of jobs, by their keys, that are known now: they compare with those of all jobs that run a model."""
@@ -130,7 +142,7 @@ class Estimate:
         """What a job took that is done now."""
         self._running.pop(job.key, None)
         self._silent.pop(job.key, None)
-        self.learn(job, seconds)
+        self._add(self._paces, job, seconds)
         self._agenda.done(job)
         self._done_s += seconds or 0.0
         if self._since_first is None:
@@ -154,6 +166,11 @@ class Estimate:
             return None
         seconds, side_by_side = self._seconds_left(), self._side_by_side()
         return sum(of / min(side_by_side, self._agenda.left[kind].n_jobs) for kind, of in seconds.items())
+
+    def _add(self, paces: dict[Kind, Pace], job: Job, seconds: float | None) -> None:
+        if seconds is not None:
+            planned = self._agenda.of(job)
+            paces[planned.kind].add(seconds, planned.weight)
 
     @property
     def _is_told(self) -> bool:
@@ -185,7 +202,7 @@ class Estimate:
         return seconds
 
     def _left_s(self, job: Running) -> float:
-        return job.left_s(_seconds_per_weight(job.kind, self._paces) * job.weight)
+        return job.left_s(_seconds_per_weight(job.kind, self._known_paces()) * job.weight)
 
     def _silent_s(self, kind: Kind, paces: Mapping[Kind, Pace]) -> float:
         """What jobs have taken that run and do not tell how far they are: as long as they should take, at most."""
@@ -195,11 +212,36 @@ class Estimate:
 
     def _paces_now(self) -> dict[Kind, Pace]:
         """The pace of every kind; of one of which no job is done, that of those that run."""
-        paces = dict(self._paces)
+        paces = self._known_paces()
         for job in self._running.values():
-            if job.kind not in self._paces:
+            if job.kind not in self._paces and job.kind not in self._before:
                 paces.setdefault(job.kind, Pace()).add(job.seconds + self._left_s(job), job.weight)
         return paces
+
+    def _known_paces(self) -> dict[Kind, Pace]:
+        """The pace of every kind of which jobs are done, now or before."""
+        slower, found = self._slower(), dict(self._paces)
+        for kind, pace in self._before.items():
+            found[kind] = pace.times(slower if _is_like_others(kind) else 1.0)
+            if kind in self._paces:
+                found[kind].add(self._paces[kind].seconds, self._paces[kind].weight)
+        return found
+
+    def _slower(self) -> float:
+        """How many times longer jobs that run a model take now than those that were done before."""
+        spent_s = expected_s = 0.0
+        for kind, pace in self._paces.items():
+            if _is_like_others(kind):
+                spent_s += pace.seconds
+                expected_s += pace.weight * _seconds_per_weight(kind, self._before)
+        for job in self._running.values():
+            if _is_like_others(job.kind):
+                spent_s += job.seconds - job.before_s
+                expected_s += job.share * job.weight * _seconds_per_weight(job.kind, self._before)
+        left = ((kind, of.weight) for kind, of in self._agenda.left.items() if _is_like_others(kind))
+        left_s = sum(weight * _seconds_per_weight(kind, self._before) for kind, weight in left)
+        assumed_s = _BY_OTHERS * (expected_s + left_s)
+        return (spent_s + assumed_s) / (expected_s + assumed_s) if expected_s else 1.0
 
     def _side_by_side(self) -> float:
         if self._at_once is not None:
@@ -228,6 +270,11 @@ def _alike(kind: Kind, paces: Mapping[Kind, Pace]) -> list[Pace]:
     if kind.is_apart:
         return []
     return [pace for other, pace in paces.items() if not other.is_apart and bool(other.model) == bool(kind.model)]
+
+
+def _is_like_others(kind: Kind) -> bool:
+    """Whether the pace of a kind says something of that of others that run a model."""
+    return bool(kind.model) and not kind.is_apart
 
 
 def _weighted_median(values: Sequence[tuple[float, float]]) -> float:

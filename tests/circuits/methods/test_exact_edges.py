@@ -124,14 +124,14 @@ def test_a_screen_measures_the_edges_that_the_estimate_ranks_highest(contested, 
 
 
 def test_a_screen_is_part_of_what_is_told(family_model):
-    """Its five points take three passes each; each of a hundred edges about half of one."""
+    """Its five points take six passes each, behind ten to begin with; each of a hundred edges about half of one."""
     notes = Notes()
     with watched_by(notes):
         method = ExactEdges(screen="eap-ig", contested=100)
         method.score(family_model("gpt2"), random_prompts(4, length=6), metric=LOGIT_DIFFERENCE)
     assert all(later > earlier - 1e-12 for earlier, later in itertools.pairwise(notes.shares))
-    assert any(share == pytest.approx(15 / 65) for share in notes.shares)
-    assert sum(share > 16 / 65 for share in notes.shares) > 3
+    assert any(share == pytest.approx(40 / 90) for share in notes.shares)
+    assert sum(share > 41 / 90 for share in notes.shares) > 3
     assert notes.shares[-1] == pytest.approx(1.0)
 
 

@@ -470,6 +470,12 @@ def test_the_first_line_says_what_is_planned_and_where_it_runs(
             "1 circuit is run, and about 12 more where 2 edges are too few",
             (3, 13),
         ),
+        (
+            ["--edges", "1"],
+            "up to 2 circuits are run to choose one, and about 12 more where 1 edge is too few",
+            (1, 14),
+        ),
+        (["--edges", "100000"], "up to 2 circuits are run to choose one", (1, 2)),
         (["--threshold", "0.1"], "up to 2 circuits are run to choose one", (1, 2)),
         (["--threshold", "0.1", "--ranking", "signed"], "1 circuit is run", (1, 1)),
     ],

@@ -126,6 +126,24 @@ def test_what_was_computed_before_gives_the_pace_at_once():
     assert estimate.share == 0.0
 
 
+@pytest.mark.parametrize("slower", [0.4, 1.0, 3.0])
+def test_a_machine_that_is_slower_or_faster_than_before_is_told_from_what_is_done_now(slower: float):
+    todo = [
+        jobs_of(name, 1, weight)[0] for name, weight in [("random", 20), ("curve", 20), ("search", 100), ("sets", 20)]
+    ]
+    estimate = Estimate(todo, 1)
+    for before in jobs_of("measure", 4, 50):
+        estimate.learn(before, 50.0)
+    assert estimate.left_s == pytest.approx(160)
+    estimate.done(todo[0], 20 * slower)
+    assert 140 * slower / 2 <= (estimate.left_s or 0) <= 140 * slower * 2
+    estimate.reached(todo[1], 0.0, 0.0)
+    estimate.reached(todo[1], 0.5, 10 * slower)
+    assert 130 * slower / 1.7 <= (estimate.left_s or 0) <= 130 * slower * 1.7
+    estimate.done(todo[1], 20 * slower)
+    assert 120 * slower / 1.6 <= (estimate.left_s or 0) <= 120 * slower * 1.6
+
+
 def test_a_single_job_takes_no_less_where_several_can_run_at_once():
     before, *rest = jobs_of("measure", 3)
     choose, earlier = jobs_of("choose", 2, 64)
