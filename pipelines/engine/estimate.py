@@ -15,6 +15,8 @@ from pipelines.engine.job import Job
 _SHARE_KNOWN = 0.8
 # A job that runs says something of its pace from here on.
 _SHARE_OF_JOB, _SECONDS_OF_JOB = 0.01, 0.5
+# What came before a job first told how far it was does not count for its pace, unless that was more of it.
+_FIRST_SHARE = 0.1
 # What the pace of other jobs says of one that runs, as a share of it that had been done so; and what that of jobs done
 # before says of how fast the machine is now.
 _BY_OTHERS = 0.1
@@ -73,6 +75,7 @@ class Running(NamedTuple):
     """A job that runs now, how much of it is done, and the seconds that it has taken.
 
     before_s  those of them that had passed when the first of it was still to be done
+    first     share and seconds when it first told how far it was: what comes once, such as recording runs, is behind it
     """
 
     kind: Kind
@@ -80,6 +83,12 @@ class Running(NamedTuple):
     share: float
     seconds: float
     before_s: float
+    first: tuple[float, float]
+
+    @property
+    def since_first(self) -> tuple[float, float]:
+        """The share that was done since then, and the seconds that it took."""
+        return self.share - self.first[0], self.seconds - self.first[1]
 
     def left_s(self, expected_s: float) -> float:
         """The seconds that it still takes, by its own pace, and by that of other jobs as if some of it had been done
@@ -87,9 +96,10 @@ class Running(NamedTuple):
 
         expected_s  what it takes by the pace of others; 0 where that is not known
         """
-        by_others = _BY_OTHERS if expected_s else 0.0
-        own_s = self.seconds - self.before_s
-        return (own_s + by_others * expected_s) / (self.share + by_others) * (1 - self.share)
+        if not expected_s:
+            return (self.seconds - self.before_s) / self.share * (1 - self.share)
+        share, own_s = self.since_first
+        return (own_s + _BY_OTHERS * expected_s) / (share + _BY_OTHERS) * (1 - self.share)
 
 
 class Estimate:
@@ -113,6 +123,7 @@ class Estimate:
         self._running: dict[str, Running] = {}
         self._silent: dict[str, tuple[Job, float]] = {}
         self._before_s: dict[str, float] = {}
+        self._first: dict[str, tuple[float, float]] = {}
         self._done_s = 0.0
         self._since_first: tuple[float, float] | None = None
 
@@ -136,7 +147,8 @@ class Estimate:
         if share >= _SHARE_OF_JOB and seconds - before_s >= _SECONDS_OF_JOB:
             self._silent.pop(job.key, None)
             planned = self._agenda.of(job)
-            self._running[job.key] = Running(planned.kind, planned.weight, share, seconds, before_s)
+            first = self._first.setdefault(job.key, (share, seconds) if share <= _FIRST_SHARE else (0.0, before_s))
+            self._running[job.key] = Running(planned.kind, planned.weight, share, seconds, before_s, first)
 
     def done(self, job: Job, seconds: float | None) -> None:
         """What a job took that is done now."""
@@ -236,8 +248,9 @@ class Estimate:
                 expected_s += pace.weight * _seconds_per_weight(kind, self._before)
         for job in self._running.values():
             if _is_like_others(job.kind):
-                spent_s += job.seconds - job.before_s
-                expected_s += job.share * job.weight * _seconds_per_weight(job.kind, self._before)
+                share, own_s = job.since_first
+                spent_s += own_s
+                expected_s += share * job.weight * _seconds_per_weight(job.kind, self._before)
         left = ((kind, of.weight) for kind, of in self._agenda.left.items() if _is_like_others(kind))
         left_s = sum(weight * _seconds_per_weight(kind, self._before) for kind, weight in left)
         assumed_s = _BY_OTHERS * (expected_s + left_s)

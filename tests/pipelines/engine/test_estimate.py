@@ -289,3 +289,14 @@ def test_what_comes_before_a_job_can_be_told_is_no_part_of_its_pace():
     assert estimate.left_s == pytest.approx(90.0)
     estimate.reached(job, 0.5, 70.0)
     assert estimate.left_s == pytest.approx(50.0)
+
+
+def test_what_comes_once_at_the_beginning_of_a_job_is_no_part_of_its_pace():
+    """Five seconds before the first fiftieth, as where prompts are recorded; then a second each."""
+    before, todo = jobs_of("measure", 2, 50)
+    estimate = Estimate([todo], 1)
+    estimate.learn(before, 50.0)
+    estimate.reached(todo, 0.0, 0.0)
+    for done in range(1, 40):
+        estimate.reached(todo, done / 50, 4.0 + done)
+        assert estimate.left_s == pytest.approx(50 - done, rel=0.01)
