@@ -8,7 +8,8 @@ import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -17,11 +18,13 @@ from circuits.packaged import fetched_file
 from graphs.export import read_about
 from graphs.export.page import file, library
 from graphs.export.page.library import CYTOSCAPE
-from pipelines import attention, compare, discover, export, open_run, profile, trace
+from pipelines import RunConfig, attention, compare, discover, export, open_run, profile, trace
 from pipelines.discover.run import DiscoverRun
 from pipelines.engine.store import as_json
 from pipelines.page import library as fetching
+from pipelines.page.extras import _unmeasured
 from pipelines.page.readings import _patterns
+from pipelines.runs.run import Run
 from pipelines.trace.run import TraceRun
 from tests.browser import Opened, Windows, browser
 
@@ -175,6 +178,24 @@ def test_readings_of_other_commands_are_shown_of_heads(circuits: Command, store)
     answer = circuits("export", other.name, "--runs", store, "--to", "html", "--with", roles_folder, "--out", "y.html")
     assert (answer.exit_code, Path("y.html").exists()) == (2, False)
     assert f"is of run {run.name}" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({}, ""),
+        (
+            {"model": "smollm2-135m", "prompts": 12, "seed": 3, "corruption": "flip", "held_out": True},
+            " --model smollm2-135m --prompts 12 --seed 3 --corruption flip --held-out",
+        ),
+    ],
+)
+def test_what_is_not_measured_is_measured_by_a_command_on_the_prompts_of_the_run(asked: dict[str, Any], said: str):
+    run = cast("Run", SimpleNamespace(config=RunConfig(task="ioi", **asked)))
+    assert _unmeasured(run) == {
+        "readings": f"circuits profile ioi{said} --profiles direct-logit-attribution",
+        "attention": f"circuits attention ioi{said}",
+    }
 
 
 def test_attention_of_a_version_that_kept_one_prompt_is_read_and_folders_of_others_add_theirs(store, tmp_path):
