@@ -11,6 +11,7 @@ import pytest
 
 from circuits import METRICS, PromptSet, load_model, read_prompts
 from circuits.data.refused import RefusedPrompts
+from circuits.tasks import greater_than
 from pipelines import discover
 from pipelines.engine import run_job
 from pipelines.engine.execute import Work
@@ -146,6 +147,23 @@ def test_prompts_that_are_kept_refuse_as_those_that_are_not_made_yet(
     refused = circuits("trace", file, "--noise-at", "S3")
     assert (refused.exit_code, "noise is to be added at role 'S3'" in refused.stderr) == (2, True)
     assert len(circuits("status", "--json").json["runs"]) == 1
+
+
+@pytest.mark.usefixtures("no_weights")
+@pytest.mark.parametrize("n", [98, 1000, 3000])
+@pytest.mark.parametrize("command", [("discover",), ("trace",), ("profile",)])
+def test_more_prompts_than_a_task_has_are_refused_before_weights_are_loaded(
+    circuits: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], n: int
+) -> None:
+    monkeypatch.setattr(greater_than, "NOUNS", ("war",))
+    monkeypatch.setattr(greater_than, "CENTURIES", ("17",))
+    refused = circuits(*command, "greater-than", "--prompts", n)
+    assert refused.exit_code == 2
+    said = "there are about 97, or fewer" if n == 3000 else "found 97 with this model's tokenizer. Ask for fewer."
+    assert f"task 'greater-than': asked for {n} distinct prompts" in refused.stderr
+    assert said in refused.stderr
+    assert "computing" not in refused.stderr
+    assert_no_run(circuits)
 
 
 def test_words_that_prompts_of_a_run_lack_are_named_before_weights_are_loaded(
