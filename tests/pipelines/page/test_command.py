@@ -247,9 +247,11 @@ def test_weights_of_later_tokens_are_kept_where_there_are_any():
 def test_settings_of_paper_and_of_other_formats_are_refused(circuits: Command, store):
     run = run_of(store, "ioi-eap")
     for options, said in (
-        (("--to", "html", "--size", "column"), "size: a page is as large as its window"),
-        (("--to", "html", "--bundle", "layer"), "bundle: a page"),
-        (("--to", "html", "--with", "nowhere"), "nowhere holds none of roles.json"),
+        (("--to", "html", "--size", "column"), "error: --size: a page is as large as its window"),
+        (("--to", "html", "--font", "9", "--bundle", "layer"), "error: --font, --bundle: a page"),
+        (("--to", "html", "--with", "nowhere"), "there is no folder nowhere, here or in "),
+        (("--to", "html", "--with", f"{run.name[:-1]}x"), f"attention or profile left. Did you mean '{run.name}'?"),
+        (("--to", "html", "--with", run.name), f"{run.name} holds none of roles.json"),
         (("--to", "svg", "--with", "nowhere"), "format svg shows no readings"),
         (("--to", "svg", "--annotations", "nowhere"), "no annotations in nowhere"),
         (("--to", "svg", "--layers", "x"), "layers 'x': give the first and the last"),
@@ -257,6 +259,22 @@ def test_settings_of_paper_and_of_other_formats_are_refused(circuits: Command, s
         answer = circuits("export", run.name, "--runs", store, *options)
         assert answer.exit_code == 2
         assert said in answer.stderr
+
+
+@pytest.mark.parametrize("to", ["html", "csv"])
+@pytest.mark.parametrize("beside", [False, True])
+def test_settings_of_paper_are_refused_before_anything_is_read(
+    circuits: Command, store, monkeypatch: pytest.MonkeyPatch, to: str, *, beside: bool
+):
+    for place in ("pipelines.cli.export", "pipelines.cli.page"):
+        monkeypatch.setattr(f"{place}.open_run", lambda *_, **__: pytest.fail("a run is read"))
+        monkeypatch.setattr(f"{place}.stored_at", lambda *_: pytest.fail("what is exported is read"))
+    names = [run_of(store, task).name for task in ("ioi-eap", "greater-than-eap")]
+    more = ("--beside", names[1]) if beside else ()
+    refused = circuits("export", names[0], *more, "--runs", store, "--to", to, "--size", "column")
+    said = "format csv holds one circuit" if beside else "format csv draws nothing, and --size belongs to those"
+    assert refused.exit_code == 2
+    assert {"html": "error: --size: a page is as large as its window", "csv": said}[to] in refused.stderr
 
 
 @pytest.fixture(scope="module")
