@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, get_args
 
 from circuits.citations import LI_2025, MENG_2022, WANG_2023, ZHANG_2024, Citation
 from circuits.data.refused import RefusedPrompts
+from circuits.lookup import role_meant
 from circuits.registry import Registry, subclass_of
 
 if TYPE_CHECKING:
@@ -174,7 +175,7 @@ class Noise(NoiseAblation):
         if self.at not in prompts.roles:
             raise ValueError(
                 f"noise is to be added at role {self.at!r}; the prompts of {prompts.task!r} have the roles "
-                f"{', '.join(prompts.roles)}."
+                f"{', '.join(prompts.roles)}.{role_meant(self.at, prompts.roles)}"
             )
         lacking = [number for number, prompt in enumerate(prompts) if self.at not in prompt.roles]
         if lacking:

@@ -98,6 +98,14 @@ def _meant(path: Path) -> str | None:
     return nearest(path.name, there, likeness=_LIKENESS)
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is a file; False for names that no file can have, which are too long."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 def is_file_name(path: str | Path) -> bool:
     """Whether a name ends as files of some format do: `circuit.svg`, and not `circuit` or `circuit.v2`."""
     ending = Path(path).suffix.lower()

@@ -66,6 +66,18 @@ def meant_instead(meant: Iterable[str]) -> str:
     return f" Did you mean {names}?" if names else ""
 
 
+def role_meant(asked: str, roles: Iterable[str]) -> str:
+    """The question whether a role of the prompts was meant, behind the sentence that lists them; nothing where none is
+    near. Roles are short: what has half of a name's letters is another one.
+
+    >>> from circuits.lookup import role_meant
+    >>> role_meant("rigth", ["right", "END"]), role_meant("S3", ["S1", "S2"])
+    (" Did you mean 'right'?", '')
+    """
+    near = nearest(asked, roles, likeness=0.75)
+    return "" if near is None else meant_instead([near])
+
+
 def nearest(name: str, known: Iterable[str], *, likeness: float = 0.5) -> str | None:
     """The known name that was probably meant, in capitals or not; None where none is near.
 

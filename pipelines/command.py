@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
-from circuits.files import read_bytes, write_atomically
+from circuits.files import is_file, read_bytes, write_atomically
 from circuits.model.phases import phase
 from circuits.visible_text import visible
 from pipelines.engine.cluster import require_place
@@ -42,7 +42,7 @@ from pipelines.runs.origin import origin_of
 from pipelines.runs.places import require_place_for_report, require_replaceable
 from pipelines.runs.prompt_sources import prompt_source
 from pipelines.runs.record import RECORD
-from pipelines.runs.run import Run, is_file, store_folder
+from pipelines.runs.run import Run, store_folder
 from pipelines.runs.settings import CommandSettings, PromptSettings
 from pipelines.runs.settings_file import settings_from
 from pipelines.runs.tasks_given import Given, task_given

@@ -106,7 +106,7 @@ def template_from(content: Any, *, name: str) -> Template:
     if missing := [key for key in _NEEDED if key not in content and key not in meant]:
         faults.add(f"{', '.join(map(repr, missing))} missing: a template has the keys {', '.join(_NEEDED)}.")
     lists = _lists(content["words"], faults) if "words" in content else _Lists({}, are_all=False)
-    slots = _slots(content["templates"], lists, faults) if "templates" in content else _Slots((), are_all=False)
+    slots = _slots(content["templates"], lists, faults) if "templates" in content else _Slots((), {}, are_all=False)
     corrupt = faults.in_call(_corrupt, content["corrupt"], slots, lists) if "corrupt" in content else None
     answers, wrong = (
         faults.in_call(_answers, content[key], key, slots, lists) if key in content else None
@@ -138,7 +138,9 @@ def template_from(content: Any, *, name: str) -> Template:
 def _sound(name: str, slots: _Slots, words: Mapping[str, tuple[Word, ...]], leave_out: str | None) -> Template | None:
     """The sentences and words of a template that have no fault, for these to be looked at."""
     sentences = tuple(
-        sentence for sentence in slots.sentences if all(slot.words in words for slot in sentence.slots.values())
+        sentence
+        for sentence in slots.sentences
+        if all(slot.words in words and slot.words == slots.own[at].words for at, slot in sentence.slots.items())
     )
     if not sentences:
         return None
@@ -165,9 +167,15 @@ class _Lists(NamedTuple):
 
 
 class _Slots(NamedTuple):
-    """The sentences with their slots; `are_all` says whether every slot is known, else none is said to lack."""
+    """The sentences with their slots.
+
+    own      name -> the slot that answers and rules are checked by: of sentences that differ in its list of words, one
+             with a list that has no fault
+    are_all  whether every slot is known, else none is said to lack
+    """
 
     sentences: tuple[Sentence, ...]
+    own: Mapping[str, Slot]
     are_all: bool
 
     @property
@@ -222,7 +230,14 @@ def _slots(given: Any, lists: _Lists, faults: Faults) -> _Slots:
     sentences = [_sentence(text, lists, faults) for text in texts]
     found = tuple(sentence for sentence in sentences if sentence is not None)
     faults.in_call(_require_same_slots, found, lists)
-    return _Slots(found, are_all=not of_texts.said and len(found) == len(sentences))
+    return _Slots(found, _own(found, lists), are_all=not of_texts.said and len(found) == len(sentences))
+
+
+def _own(sentences: Sequence[Sentence], lists: _Lists) -> dict[str, Slot]:
+    """The slots by name; one with words that can be read before one without."""
+    slots = [named for sentence in sentences for named in sentence.slots.items()]
+    slots.sort(key=lambda named: lists.kinds(named[1].words) is None)
+    return dict(reversed(slots))
 
 
 def _sentence(text: str, lists: _Lists, faults: Faults) -> Sentence | None:
@@ -307,15 +322,13 @@ def _require_rule(name: Any, rule: Any, slots: _Slots, lists: _Lists) -> None:
         return
     kinds, words = lists.kinds(slot.words), lists.words.get(slot.words) or ()
     if rule not in [*RULES]:
-        if not slots.are_all:
-            return
         others = [other for other in slots.common if other != name]
-        if rule not in others:
-            alike = [other for other in others if slots.sentences[0].slots[other].words == slot.words]
+        if slots.are_all and rule not in others:
+            alike = [other for other in others if slots.own[other].words == slot.words]
             of_slots = dict.fromkeys(alike, "") | dict.fromkeys(alike[-1:], "the word of that slot")
             raise ValueError(not_one_of(f"corrupt.{name}", rule, RULES | of_slots))
-        other = slots.sentences[0].slots[rule]
-        if other.words != slot.words and {other.words, slot.words} <= lists.words.keys():
+        other = slots.own.get(rule) if isinstance(rule, str) else None
+        if other is not None and other.words != slot.words and {other.words, slot.words} <= lists.words.keys():
             raise ValueError(
                 f"corrupt: {name} is of the words {slot.words!r} and {rule} of {other.words!r}. Exchange slots of "
                 "one list."
@@ -376,7 +389,7 @@ def _slot_of_all(name: Any, slots: _Slots, what: str) -> Slot | None:
             is_in_others = any(name in other.slots for other in slots.sentences)
             lacks = f" Template {sentence.text!r} lacks it." if is_in_others else ""
             raise ValueError(f"{what}: {unknown(name, slots.common, 'slot')}{lacks}")
-    return next((sentence.slots[name] for sentence in slots.sentences if name in sentence.slots), None)
+    return slots.own.get(name) if isinstance(name, str) else None
 
 
 def _mapping(given: Any, what: str) -> Mapping[Any, Any]:

@@ -13,6 +13,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from circuits.lookup import role_meant
+
 ALL, ONWARD = "all", ".."
 
 
@@ -38,7 +40,7 @@ def matching(place: str, roles: Mapping[str, tuple[int, ...]]) -> list[str]:
         return [place]
     if names := [role for role in roles if fnmatchcase(role, place)]:
         return names
-    raise ValueError(f"no role {place!r}; the prompt has {', '.join(roles) or 'no roles'}.")
+    raise ValueError(f"no role {place!r}; the prompt has {', '.join(roles) or 'no roles'}.{role_meant(place, roles)}")
 
 
 def positions_of(place: str, roles: Mapping[str, tuple[int, ...]]) -> tuple[int, ...]:

@@ -20,7 +20,7 @@ from circuits.data.prompts import PromptSet
 from circuits.html_text import html_block, html_note, html_table
 from circuits.intervals import Interval, t_interval
 from circuits.kinds import KINDS
-from circuits.lookup import lookup
+from circuits.lookup import lookup, role_meant
 from circuits.metrics import METRICS, Metric
 from circuits.model.given import prompt_set_of, require_model
 from circuits.visible_text import typed_text
@@ -205,7 +205,7 @@ def _places(at: Place | Sequence[Place], prompts: PromptSet) -> tuple[Place, ...
 def _place(given: object, prompts: PromptSet) -> Place:
     if isinstance(given, str):
         if given != "all" and given not in prompts.roles:
-            raise ValueError(f"no prompt has the role {given!r}. {_may_be(prompts)}")
+            raise ValueError(f"no prompt has the role {given!r}. {_may_be(prompts)}{role_meant(given, prompts.roles)}")
         return given
     if not isinstance(given, Integral) or isinstance(given, bool):
         found = typed_text(given)

@@ -23,6 +23,7 @@ from circuits.components import Component
 from circuits.data.prompts import END, PromptSet
 from circuits.data.refused import RefusedPrompts
 from circuits.effects.receivers import Receiver, heads_of, receivers_from, senders_before
+from circuits.lookup import role_meant
 from circuits.methods.base import CORRUPT, Method
 from circuits.methods.registry import register
 from circuits.metrics import Metric
@@ -193,6 +194,7 @@ def require_role(position: str, prompts: PromptSet, method: str) -> None:
     if lacking:
         raise RefusedPrompts(
             f"{method} at {position!r}: {len(lacking)} of {len(prompts)} prompts lack that role (the "
-            f"first is {prompts.called(lacking[0])}). Roles: {', '.join(prompts.roles)}; or 'all'.",
+            f"first is {prompts.called(lacking[0])}). Roles: {', '.join(prompts.roles)}; or 'all'."
+            f"{role_meant(position, prompts.roles)}",
             lacking,
         )

@@ -12,7 +12,7 @@ from circuits.arrays import Floats, Numbers
 from circuits.components import Component
 from circuits.data.prompts import PromptSet
 from circuits.kinds import KINDS
-from circuits.lookup import UnknownNameError
+from circuits.lookup import UnknownNameError, role_meant
 from circuits.model.given import prompt_set_of, require_model
 from circuits.visible_text import typed_text
 
@@ -80,7 +80,10 @@ class Activations(Mapping[str, Floats]):
     def at(self, role: str) -> dict[str, Floats]:
         """The arrays [prompt, ...] at the last token of a role in each prompt; NaN where a prompt has no such role."""
         if role not in self.prompts.roles:
-            raise ValueError(f"no prompt has the role {role!r}. Known: {', '.join(self.prompts.roles)}.")
+            raise ValueError(
+                f"no prompt has the role {role!r}. Known: {', '.join(self.prompts.roles)}."
+                f"{role_meant(role, self.prompts.roles)}"
+            )
         positions = [prompt.roles[role][-1] if role in prompt.roles else None for prompt in self.prompts]
         return {name: _at(array, positions) for name, array in self.arrays.items()}
 

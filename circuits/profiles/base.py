@@ -19,6 +19,7 @@ from circuits.cached import cached_property
 from circuits.components import Component, Wiring, head
 from circuits.data.answers import tokens_of
 from circuits.data.prompts import Prompt, PromptSet
+from circuits.lookup import role_meant
 from circuits.scores import ALL_POSITIONS
 
 if TYPE_CHECKING:
@@ -246,4 +247,7 @@ def require_role(prompts: PromptSet, role: str, what: str) -> None:
     if any(role in prompt.roles for prompt in prompts):
         return
     known = sorted({name for prompt in prompts for name in prompt.roles})
-    raise ValueError(f"{what}: no prompt of {prompts.task!r} has the role {role!r}. Roles are {', '.join(known)}.")
+    raise ValueError(
+        f"{what}: no prompt of {prompts.task!r} has the role {role!r}. Roles are {', '.join(known)}."
+        f"{role_meant(role, known)}"
+    )

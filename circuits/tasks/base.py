@@ -141,23 +141,37 @@ class Task(AnyTask):
         >>> tokenizer.decode(first.clean), tokenizer.decode(first.answers)
         ('Because David and Martin were leaving the bridge , David returned the sandwich to', 'Martin')
         """
-        self.require_as_many(tokenizer, n=n)
+        self._require_ways(tokenizer, n)
         found = self.build_at_most(tokenizer, n=n, seed=seed)
         if len(found) < n:
-            raise ValueError(
-                f"task {self.name!r}: asked for {n} distinct prompts, found {len(found)} with this model's tokenizer. "
-                "Ask for fewer."
-            )
+            raise self._too_few(n, len(found))
         return found
 
-    def require_as_many(self, tokenizer: Tokenizer, *, n: int) -> None:
-        """Raise a ValueError where `n` are many more prompts than there are ways to draw one, before all are drawn.
+    def require_as_many(self, tokenizer: Tokenizer, *, n: int, seed: int = 0) -> None:
+        """Raise a ValueError where `build` would for lack of prompts, as far as the first 2,000 of them tell, and where
+        `n` are many more than there are ways to draw one. Nothing is kept.
 
-        The ways are told by a few draws and what each of them chose among; they are no fewer than the prompts.
+        Cost: a second at most.
 
         >>> from circuits import TASKS, load_model
         >>> tokenizer = load_model("reference").tokenizer
         >>> TASKS["ioi"]().require_as_many(tokenizer, n=1_000_000)
+        """
+        self._require_ways(tokenizer, n)
+        first = min(n, _MANY)
+        if (n_found := sum(1 for _ in islice(self.drawn(tokenizer, seed=seed), first))) < first:
+            raise self._too_few(n, n_found)
+
+    def _too_few(self, n: int, n_found: int) -> ValueError:
+        return ValueError(
+            f"task {self.name!r}: asked for {n} distinct prompts, found {n_found} with this model's tokenizer. Ask for "
+            "fewer."
+        )
+
+    def _require_ways(self, tokenizer: Tokenizer, n: int) -> None:
+        """Raise a ValueError where `n` are many more prompts than there are ways to draw one, before all are drawn.
+
+        The ways are told by a few draws and what each of them chose among; they are no fewer than the prompts.
         """
         if not isinstance(n, Integral) or n <= _MANY:
             return

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from circuits.components import Component
 from circuits.data.refused import RefusedPrompts
+from circuits.lookup import role_meant
 from circuits.profiles.patterns import attention_patterns, check_heads, role_patterns
 from pipelines.engine.result_file import Result
 from pipelines.engine.stage import Inputs, LoadModel, Stage
@@ -43,9 +44,10 @@ def require_row(settings: Mapping[str, Any], prompts: PromptSet) -> None:
     """Raise a ValueError where the prompt that is shown is among these, and lacks the row."""
     number, row = settings["prompt"], settings["row"]
     if number < len(prompts) and row not in prompts.prompts[number].roles:
-        known = ", ".join(prompts.prompts[number].roles)
+        roles = prompts.prompts[number].roles
+        known = f"{', '.join(roles)}.{role_meant(row, roles)}"
         lacking = [number for number, prompt in enumerate(prompts) if row not in prompt.roles]
-        raise RefusedPrompts(f"prompt {number} has no role {row!r}, whose row could be shown. It has {known}.", lacking)
+        raise RefusedPrompts(f"prompt {number} has no role {row!r}, whose row could be shown. It has {known}", lacking)
 
 
 def pattern(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:

@@ -82,8 +82,8 @@ def exported(
         return Exported(data, (), lambda: _in_words(exports, stored_at(reference, store), None))
     if readings:
         raise ValueError(f"format {kind} shows no readings of heads: they belong to a page, --to html.")
-    stored = stored_at(reference, store)
     _require_drawn(exports, drawing)
+    stored = stored_at(reference, store)
     if not isinstance(exports, DrawnExport):
         made = exports.written(stored.subject, scores=stored.scores, command=stored.command)
         return Exported(made.data, made.notes, lambda: _in_words(exports, stored, None))
@@ -126,9 +126,10 @@ def caption(
     from graphs.figures.layered.drawing import composed
 
     _require_settings(drawing)
-    exports, stored = exporter(kind), stored_at(reference, store_folder(out))
+    exports = exporter(kind)
     if not isinstance(exports, HtmlExport):
         _require_drawn(exports, drawing)
+    stored = stored_at(reference, store_folder(out))
     is_drawn = isinstance(exports, DrawnExport)
     return _in_words(exports, stored, composed(stored.subject, drawing, stored.measured) if is_drawn else None)
 
@@ -151,10 +152,10 @@ def _require_drawn(exports: Export, drawing: DrawingSettings | None) -> None:
     if drawing is None or isinstance(exports, DrawnExport):
         return
     drawn = ", ".join(sorted(name for name, other in EXPORTS.items() if isinstance(other, DrawnExport)))
+    given = ", ".join(drawing.given) or "what is asked of a drawing, such as --size page,"
     raise ValueError(
-        f"format {exports.name} draws nothing: size, font, orientation, top, min_score, heads only, layers, role, "
-        f"port, only, bundle and collapse belong to those that draw ({drawn}). Leave them out; other formats hold the "
-        "whole circuit."
+        f"format {exports.name} draws nothing, and {given} belongs to those that draw ({drawn}). Leave it out; other "
+        "formats hold the whole circuit."
     )
 
 
@@ -172,7 +173,8 @@ def export_beside(
     from graphs.export.html import HtmlExport
     from graphs.figures.layered.multiples import composed_multiples
     from graphs.figures.layered.settings import DrawingSettings
-    from pipelines.runs.origin import AND, command_that_made
+    from pipelines.runs.origin import command_that_made
+    from pipelines.runs.shell_text import AND
 
     exports = exporter(kind)
 

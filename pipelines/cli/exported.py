@@ -7,6 +7,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from circuits.files import is_file
 from pipelines.cli.commands import offers
 from pipelines.cli.located import located
 from pipelines.engine.execution import DEFAULT_STORE
@@ -15,7 +16,7 @@ from pipelines.reporting.tables import print_line
 from pipelines.runs.about_file import facts_beside, sealed_bytes
 from pipelines.runs.options import negative, options_of
 from pipelines.runs.record import RECORD
-from pipelines.runs.run import is_file, open_run
+from pipelines.runs.run import open_run
 from pipelines.runs.settings import CommandSettings
 from pipelines.runs.shell_text import shell_word, shell_words
 

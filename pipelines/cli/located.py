@@ -9,13 +9,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from circuits.files import read_bytes, reading_fault
+from circuits.files import is_file, read_bytes, reading_fault
 from circuits.methods import METHODS
 from circuits.model.fetchable import FETCHABLE
 from circuits.model.sources import BUNDLED, GGUF, find_model, is_path, source_fingerprint
 from pipelines.engine.execution import DEFAULT_STORE
 from pipelines.runs.options import as_yaml_values
-from pipelines.runs.run import is_file, run_folders
+from pipelines.runs.run import run_folders
 from pipelines.runs.settings import IMAGE_PATHS, CommandSettings, NamedRunConfig, RunConfig
 from pipelines.runs.settings_file import parse_assignments, parse_lists
 

@@ -8,13 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from circuits.files import portable, real_path
+from circuits.files import is_file, portable, real_path
 from circuits.strict_json import parse_strictly
 from circuits.visible_text import visible
 from pipelines.cli.stored import SUMMARY, stored_at
 from pipelines.runs.about_file import command_beside, sealed_bytes
-from pipelines.runs.origin import AND, command_that_made
-from pipelines.runs.run import Run, is_file, names_of, open_run, path_of
+from pipelines.runs.origin import command_that_made
+from pipelines.runs.run import Run, names_of, open_run, path_of
+from pipelines.runs.shell_text import AND
 
 if TYPE_CHECKING:
     from graphs.export.page.data import Subject
@@ -30,16 +31,20 @@ def page(reference: Run | str | Path, out: Path, settings: DrawingSettings, *, r
 
     ValueError where the library that draws cannot be fetched, and for readings of another run.
     """
+    from graphs.export.page.data import require_settings
+
+    require_settings(settings)
     if (folder := _of_many(path_of(reference, "what is exported"), out)) is not None:
         _refuse(readings)
         graphs, extras = _several(_runs_in(folder, out), folder.name, settings, out)
         return _written(graphs, replace(extras, command=command_beside(folder / SUMMARY) or extras.command))
     from graphs.export.page.extras import PageExtras
     from pipelines.page.extras import extras_of
-    from pipelines.page.readings import with_readings
+    from pipelines.page.readings import require_folders, with_readings
 
     stored = stored_at(reference, out)
     if stored.run is not None:
+        require_folders(stored.run, readings)
         graph, own = with_readings(stored.run, extras_of(stored.run), readings)
         extras = PageExtras([own], reference=stored.reference, command=stored.command, settings=settings)
         return _written(graph, extras)
@@ -60,6 +65,9 @@ def _extras_beside(folder: Path, out: Path) -> list[CircuitExtras]:
 
 def page_beside(references: Sequence[str | Path], out: Path, settings: DrawingSettings) -> bytes:
     """One page of the circuits of several runs of one model."""
+    from graphs.export.page.data import require_settings
+
+    require_settings(settings)
     runs = [open_run(path_of(reference, "what is exported"), out=out) for reference in references]
     return _written(*_several(dict(zip(names_of(runs), runs, strict=True)), None, settings, out))
 

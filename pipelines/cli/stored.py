@@ -7,13 +7,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from circuits.files import portable
+from circuits.files import is_file, portable
 from circuits.mib_file import is_mib_file
 from pipelines.compare.names import COMPARISON
 from pipelines.engine.seal import ABOUT
 from pipelines.runs.about_file import command_beside, sealed_bytes
 from pipelines.runs.origin import command_that_made
-from pipelines.runs.run import is_file, open_run, path_of, read_circuit
+from pipelines.runs.run import open_run, path_of, read_circuit
 
 if TYPE_CHECKING:
     from circuits.scores import Scores

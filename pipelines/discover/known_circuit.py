@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from circuits.evaluation.known_circuit import KnownCircuit, read_known
 from circuits.evaluation.published import PUBLISHED, published_circuit
+from circuits.files import is_file
 from circuits.lookup import unknown
-from pipelines.runs.run import is_file, open_run, path_of
+from pipelines.runs.run import open_run, path_of
 
 if TYPE_CHECKING:
     from pipelines.runs.run import Run

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from circuits.files import is_file
 from graphs.figures.fit import Drawing
 from pipelines.discover.run import DiscoverRun, require_circuit
 from pipelines.engine.execution import Execution
@@ -15,7 +16,7 @@ from pipelines.reporting.stored import read_report as read_stored
 from pipelines.reuse.panels import panel_of
 from pipelines.reuse.plan import ReusePlan, plan
 from pipelines.reuse.settings import ReuseSettings
-from pipelines.runs.run import Run, is_file, names_of, open_run
+from pipelines.runs.run import Run, names_of, open_run
 
 
 def circuit_runs(subjects: Sequence[str], store: Path) -> list[DiscoverRun]:

@@ -12,7 +12,9 @@ from pipelines.page.prompts import prompts_of
 from pipelines.page.sizes import curves, measured_parts
 from pipelines.page.trace import tables_of
 from pipelines.runs.method_settings import with_portable_paths
+from pipelines.runs.options import command_line
 from pipelines.runs.run import Run
+from pipelines.runs.settings import PromptSettings
 from pipelines.runs.shell_text import shell_word
 from pipelines.trace.run import TraceRun
 
@@ -34,10 +36,10 @@ def _unmeasured(run: Run) -> dict[str, str]:
     """The commands that read off heads what a run does not; `export --with` then takes their folders. Of sizes, what
     the run has tried and not kept."""
     told = with_portable_paths(run.config)
-    of_task = f"{shell_word(told.task)} --model {shell_word(told.model)} --prompts {told.prompts}"
+    asked = PromptSettings(**{name: getattr(told, name) for name in PromptSettings.model_fields})
     commands = {
-        "readings": f"circuits profile {of_task} --profiles direct-logit-attribution",
-        "attention": f"circuits attention {of_task}",  # of the head that is selected
+        "readings": f"{command_line('profile', asked)} --profiles direct-logit-attribution",
+        "attention": command_line("attention", asked),  # of the head that is selected
     }
     if isinstance(run, DiscoverRun):
         commands["roles"] = f"circuits roles {shell_word(run.name)}"

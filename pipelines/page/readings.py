@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from circuits.files import is_file, portable
+from circuits.lookup import meant_instead, nearest
 from graphs.circuit_graph import CircuitGraph
 from graphs.export.page.extras import CircuitExtras, Pattern, Reading
 from graphs.roles.label import Evidence, RoleLabel
@@ -15,7 +17,7 @@ from pipelines.profile.report import ProfileReport
 from pipelines.reporting.stored import read_report
 from pipelines.roles.report import RolesReport
 from pipelines.runs.first_jobs import task_name
-from pipelines.runs.run import Run, is_file
+from pipelines.runs.run import Run
 
 Content = Mapping[str, Any]
 _Shown = tuple[CircuitGraph, CircuitExtras]
@@ -30,6 +32,18 @@ def with_readings(run: Run, extras: CircuitExtras, folders: Sequence[Path]) -> _
     for folder in folders:
         graph, extras = _with_folder(run, graph, extras, folder)
     return graph, extras
+
+
+def require_folders(run: Run, folders: Sequence[Path]) -> None:
+    """Raise a ValueError where one of the folders is neither here nor beside the run, before anything is read."""
+    store = run.folder.parent
+    for folder in folders:
+        if not any(path.is_dir() for path in (folder, store / folder)):
+            near = nearest(folder.name, (path.name for path in store.iterdir() if path.is_dir()), likeness=0.75)
+            raise ValueError(
+                f"there is no folder {folder}, here or in {portable(store)}. Give one that circuits roles, attention "
+                f"or profile left.{meant_instead([] if near is None else [near])}"
+            )
 
 
 def _with_folder(run: Run, graph: CircuitGraph, extras: CircuitExtras, folder: Path) -> _Shown:

@@ -15,7 +15,7 @@ from circuits.files import read_bytes
 from circuits.model.phases import phase
 from circuits.model.read_once import tokenizers_read_once
 from pipelines.prompts.checked import Checked
-from pipelines.runs.prompt_sources import no_answers
+from pipelines.runs.prompt_sources import no_answers, require_task
 from pipelines.runs.settings import PromptSettings
 
 
@@ -26,6 +26,7 @@ def check_prompts(config: PromptSettings) -> Checked:
     template or questions with faults. Cost: a forward pass of each side of every pair.
     """
     if (path := config.prompt_file) is None:
+        require_task(config.task)
         raise ValueError(f"{config.task!r} is no file. `circuits prompts show` shows the prompts of a task.")
     with tokenizers_read_once():
         return _check(config, path)

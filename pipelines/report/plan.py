@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from circuits.files import is_file
 from pipelines.engine.execution import Execution
 from pipelines.engine.job import short_digest
 from pipelines.engine.plan import Plan
 from pipelines.report.chapters import OF_FOLDERS, OF_RUNS, Chapter
 from pipelines.report.settings import ReportSettings
 from pipelines.runs.record import RECORD
-from pipelines.runs.run import Run, is_file, open_run, path_of
+from pipelines.runs.run import Run, open_run, path_of
 
 
 @dataclass(frozen=True)

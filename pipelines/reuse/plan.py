@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from circuits.files import is_file
 from pipelines.compare.plan import comparison_name
 from pipelines.engine.execution import Execution
 from pipelines.engine.plan import Plan
 from pipelines.engine.seal import require_all_sealed
 from pipelines.reuse.settings import ReuseSettings
 from pipelines.reuse.stored import read_comparison, read_repair
-from pipelines.runs.run import Run, find_run, is_file, open_run, path_of
+from pipelines.runs.run import Run, find_run, open_run, path_of
 from pipelines.runs.shell_text import shell_line, shell_word
 
 SUMMARY = "summary.json"

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from circuits.data.answers import tokens_of
-from circuits.data.prompts import END, Prompt
+from circuits.data.prompts import END, Prompt, PromptSet
+from circuits.data.refused import require_each
 from circuits.edits.set_rows import SetRows
 from circuits.profiles import WeightProfile, measure_profiles, places_of, weigh_profiles
 from circuits.scores import ComponentScores
@@ -24,11 +25,19 @@ from pipelines.runs.stage_inputs import slice_of
 def name_tokens(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
     """The prompts with the roles that rules know beside their own: `right`, `wrong`, `candidates`, `content`."""
     prompts = prompts_from(inputs["prompts"][0])
-    named = tuple(
-        replace(prompt, roles=_named(prompt, settings["right"], settings["wrong"], prompts.called(number)))
-        for number, prompt in enumerate(prompts)
-    )
+    roles = require_words(settings, prompts)
+    named = tuple(replace(prompt, roles=own) for prompt, own in zip(prompts, roles, strict=True))
     return prompts_result(replace(prompts, prompts=named, negatives=()))
+
+
+def require_words(settings: Mapping[str, Any], prompts: PromptSet) -> list[dict[str, tuple[int, ...]]]:
+    """The roles of each prompt, as `name_tokens` gives them. ValueError where one lacks those of the words that say the
+    answer, or compete with it."""
+
+    def named(number: int, prompt: Prompt) -> dict[str, tuple[int, ...]]:
+        return _named(prompt, settings["right"], settings["wrong"], prompts.called(number))
+
+    return require_each(prompts, named)
 
 
 def _named(prompt: Prompt, right: str | None, wrong: str | None, called: str) -> dict[str, tuple[int, ...]]:
@@ -115,7 +124,7 @@ def _of_heads(scores: Mapping[str, ComponentScores], **meta: Any) -> Result:
     return Result({"read": list(scores), "places": places, **meta}, arrays)
 
 
-NAME_TOKENS = Stage("name-tokens", 3, name_tokens, title="name tokens")
+NAME_TOKENS = Stage("name-tokens", 3, name_tokens, title="name tokens", requires=require_words)
 KEEP_END = Stage("keep-end", 1, keep_end, title="keep END")
 CHECK = Stage("check-roles", 1, check, title="check what can be read")
 PROFILE = Stage("role-profiles", 1, profile, title="profile heads")

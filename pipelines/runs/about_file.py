@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from circuits.files import read_bytes
+from circuits.files import is_file, read_bytes
 from circuits.strict_json import parse_strictly
 from pipelines.engine.seal import ABOUT, ABOUT_FORMAT, require_sealed, sealed
 from pipelines.engine.store import as_json
-from pipelines.runs.run import is_file
 
 _VERSION = 1
 

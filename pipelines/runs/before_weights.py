@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from circuits.data.prompts import PromptSet
 from circuits.data.refused import RefusedPrompts
@@ -21,10 +21,13 @@ from pipelines.engine.stage import any_prompts, any_sets
 from pipelines.runs.caveats import of_noise, with_size
 from pipelines.runs.codec import prompts_from
 from pipelines.runs.settings import CommandSettings, PromptSettings, RunConfig
-from pipelines.runs.stages import ANSWERED, SOLVED_PROMPTS, first_prompts
+from pipelines.runs.stages import ANSWERED, PART, SOLVED_PROMPTS, first_prompts
 
 # How many prompts are drawn to tell: those of a task are all alike, and those of a template have words of their own.
 _OF_TASK, _OF_TEMPLATE = 16, 256
+_WHOLE = slice(None)
+_Reader: TypeAlias = tuple[Job, slice]
+"""A job, and which of the prompts that are made it reads."""
 
 
 class Said(NamedTuple):
@@ -46,7 +49,8 @@ def before_weights(work: Sequence[Work], settings: CommandSettings) -> list[Said
             makers = [job for job in part.jobs if job.stage.first is not None]
             asking = [job for job in part.jobs if _asks(job) and not part.store.has(job.key)] if makers else []
             for maker in makers:
-                readers = [job for job in asking if any(_asks_of(job, key) for key in _made_of(maker, part))]
+                made = _made_of(maker, part)
+                readers = [(job, own) for job in asking for key, own in made.items() if _asks_of(job, key)]
                 try:
                     said += [Said(part.owner, text) for text in _before(maker, readers, part, settings)]
                 except ValueError as error:
@@ -58,28 +62,28 @@ def before_weights(work: Sequence[Work], settings: CommandSettings) -> list[Said
     return list(dict.fromkeys(said))
 
 
-def _before(maker: Job, readers: Sequence[Job], part: Work, settings: CommandSettings) -> list[str]:
+def _before(maker: Job, readers: Sequence[_Reader], part: Work, settings: CommandSettings) -> list[str]:
     if part.store.has(maker.key):
         return _of_kept(maker, readers, part, settings) if readers else []
     if (prompts := _first(maker)) is None:
         return []
     is_solved = bool(maker.settings.get("solved"))
-    for reader in readers:
+    for reader, own in readers:
         try:
-            _require(reader, prompts, is_solved=is_solved)
+            _require(reader, prompts, own, is_solved=is_solved)
         except ValueError:
             # All of them decide, and the error counts them.
             if len(prompts) >= _n_made(maker, prompts) or (every := _first(maker, of_all=True)) is None:
                 raise
-            _require(reader, every, is_solved=is_solved)
+            _require(reader, every, own, is_solved=is_solved)
     return _warnings(prompts, maker, settings)
 
 
-def _of_kept(maker: Job, readers: Sequence[Job], part: Work, settings: CommandSettings) -> list[str]:
+def _of_kept(maker: Job, readers: Sequence[_Reader], part: Work, settings: CommandSettings) -> list[str]:
     """The same of prompts that are made; of a file of which the solved ones are kept, these are all that it holds."""
     prompts = prompts_from(part.store.read(maker.key))
-    for reader in readers:
-        _require(reader, prompts, is_solved=maker.stage == ANSWERED)
+    for reader, own in readers:
+        _require(reader, prompts, own, is_solved=maker.stage == ANSWERED)
     return _warnings(prompts, maker, settings)
 
 
@@ -109,9 +113,18 @@ def _known(maker: Job, part: Work, *, of_all: bool) -> PromptSet | None:
     return _first(maker, of_all=of_all)
 
 
-def _made_of(maker: Job, part: Work) -> list[str]:
-    """The keys of the jobs that have all prompts, or the solved ones, that a job makes."""
-    return [maker.key, *(job.key for job in part.jobs if job.stage == SOLVED_PROMPTS and _reads(job, maker.key))]
+def _made_of(maker: Job, part: Work) -> dict[str, slice]:
+    """The keys of the jobs that have all prompts that a job makes, the solved ones or a part, and which of them these
+    may be. Which are solved is not known, and so neither is which of these are in a part."""
+    known = {maker.key: _WHOLE}
+    for job in part.jobs:
+        read = next((key for key in job.inputs.get("prompts", ()) if key in known), None)
+        if job.stage == SOLVED_PROMPTS and _reads(job, maker.key):
+            known[job.key] = _WHOLE
+        elif job.stage == PART and read is not None:
+            is_told = read == maker.key and (not maker.settings.get("solved") or part.store.has(maker.key))
+            known[job.key] = slice(*job.settings["part"]) if is_told else _WHOLE
+    return known
 
 
 def _asks(job: Job) -> bool:
@@ -128,8 +141,15 @@ def _reads(job: Job, key: str) -> bool:
     return any(key in keys for keys in job.inputs.values())
 
 
-def _require(reader: Job, prompts: PromptSet, *, is_solved: bool) -> None:
-    """ValueError for prompts that a job refuses; of those of which the solved ones are kept, where it takes none."""
+def _require(reader: Job, prompts: PromptSet, own: slice, *, is_solved: bool) -> None:
+    """ValueError for prompts that a job refuses; of those of which the solved ones are kept, where it takes none.
+
+    own  which of them the job reads; where none of those is known, nothing is refused
+    """
+    if own != _WHOLE:
+        if own.start >= len(prompts):
+            return
+        prompts = prompts.part(own.start, min(own.stop, len(prompts)))
     try:
         reader.stage.requires(reader.settings, prompts)
     except RefusedPrompts as error:

@@ -22,13 +22,11 @@ from pipelines.runs.options import command_line
 from pipelines.runs.run import Run, open_run, prompt_use, read_circuit
 from pipelines.runs.run_plan import RunPlan
 from pipelines.runs.settings import CommandSettings
+from pipelines.runs.shell_text import AND
 from pipelines.runs.stages import PROMPTS, SOLVED_PROMPTS
 
 if TYPE_CHECKING:
     from graphs import CircuitGraph
-
-AND = " && "
-"""Between the commands that are run one after the other, as in a shell."""
 
 
 def origin_of(

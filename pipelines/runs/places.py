@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from circuits.files import is_file_name, read_bytes, real_path
+from circuits.files import is_file, is_file_name, read_bytes, real_path
 from circuits.strict_json import parse_strictly
 from pipelines.engine.seal import ABOUT
 from pipelines.runs.record import RECORD
-from pipelines.runs.run import is_file
 
 _MARKER, _JOBS = "store.json", "jobs"
 _CHOOSE = "Choose another file with --out."

@@ -150,9 +150,8 @@ def corruption_of(config: PromptSettings) -> str | None:
 
 
 def _task_source(config: PromptSettings) -> tuple[dict[str, Any], int]:
+    require_task(config.task)
     known = {**TASKS, **IMAGE_TASKS}
-    if config.task not in known:
-        raise ValueError(_no_task(config.task, known))
     corruptions = known[config.task].corruptions
     if config.corruption is not None:
         lookup(corruptions, config.corruption, f"corruption of {config.task}")
@@ -175,6 +174,12 @@ def _task_source(config: PromptSettings) -> tuple[dict[str, Any], int]:
         return source | coco_source(task, n=n_images, seed=config.seed), n_prompts
     _require_no_images(config, f"task {config.task!r}")
     return source, n_prompts
+
+
+def require_task(asked: str) -> None:
+    """Raise a ValueError for what is neither a task nor called like a prompt file."""
+    if asked not in (known := {**TASKS, **IMAGE_TASKS}):
+        raise ValueError(_no_task(asked, known))
 
 
 def _no_task(asked: str, known: Iterable[str]) -> str:

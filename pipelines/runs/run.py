@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import ValidationError
 
 from circuits.cached import cached_property
-from circuits.files import path_from, portable, read_bytes, real_path
+from circuits.files import is_file, path_from, portable, read_bytes, real_path
 from circuits.mib_file import is_mib_file
 from circuits.model.phases import phase
 from circuits.strict_json import parse_strictly
@@ -31,12 +31,13 @@ from circuits.visible_text import value_text
 from pipelines.engine.job import Job
 from pipelines.engine.result_file import DamagedError, Result, decode, encode
 from pipelines.engine.store import Store
+from pipelines.runs.about_file import command_beside
 from pipelines.runs.begun import continued_by
 from pipelines.runs.failure import failure_in
 from pipelines.runs.record import RECORD, again, command_of, damaged, name_of, read_record, read_recorded
 from pipelines.runs.settings import RENAMED, NamedRunConfig, RunConfig
 from pipelines.runs.settings_file import validation_message
-from pipelines.runs.shell_text import shell_word
+from pipelines.runs.shell_text import AND, shell_word
 
 if TYPE_CHECKING:
     from circuits.data.prompts import PromptSet
@@ -287,14 +288,6 @@ def path_of(reference: Any, what: str) -> Path:
     return Path(reference)
 
 
-def is_file(path: Path) -> bool:
-    """Whether there is a file; False for names that no file can have, which are too long."""
-    try:
-        return path.is_file()
-    except OSError:
-        return False
-
-
 def find_run(reference: str | Path, store_folder: Path) -> Path:
     """The folder of a run, given as a path or as a name within the store. ValueError where that has no run."""
     given = path_of(reference, "a run")
@@ -306,12 +299,23 @@ def find_run(reference: str | Path, store_folder: Path) -> Path:
             f"{given} is a circuit of another tool, no run. Make a run of it, which can be judged and compared: "
             f"circuits discover TASK --model MODEL --method circuit-file --set {shell_word(f'file={given}')}"
         )
+    for folder in (given, store_folder / given):
+        if (left_by := _left_by(folder)) is not None:
+            raise ValueError(f"{folder} is no run: it holds what `{left_by}` left. Give a run.")
     names = [folder.name for folder in run_folders(store_folder)]
     if not names:
         raise ValueError(f"no run {str(reference)!r}: {store_folder} holds no runs, and it is not the folder of a run.")
     from circuits.lookup import unknown
 
     raise ValueError(unknown(str(reference), names, f"run in {store_folder}"))
+
+
+def _left_by(folder: Path) -> str | None:
+    """The command that left a folder of results, without those that made the runs which it read; None where it does not
+    say."""
+
+    command = command_beside(folder) if folder.is_dir() else None
+    return None if command is None else command.split(AND)[-1]
 
 
 def run_folders(store_folder: Path) -> list[Path]:

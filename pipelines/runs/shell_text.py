@@ -6,6 +6,8 @@ import re
 import shlex
 from collections.abc import Iterable
 
+AND = " && "
+"""Between the commands that are run one after the other, as in a shell."""
 # Quotes of a shell's line, one after the other: '...', "...", an escaped character, and $'...', whose inside is kept.
 _QUOTES = re.compile(r"'[^']*'|\"(?:[^\"\\]|\\.)*\"|\\.|\$'((?:[^'\\]|\\.)*)'", re.DOTALL)
 _ESCAPE = re.compile(r"\\(x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8}|.)", re.DOTALL)

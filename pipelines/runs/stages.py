@@ -125,7 +125,8 @@ def first_prompts(settings: Mapping[str, Any], *, most: int | None = None) -> Pr
     if (tokenizer := tokenizer_of(settings["model_at"])) is None:
         raise _no_tokenizer(made.name, find_model(settings["model_at"]).name, is_template=is_template)
     n = settings["n"] if most is None else min(most, settings["n"])
-    made.require_as_many(tokenizer, n=settings["n"])
+    if not is_template:  # of which no more are asked for than it makes
+        made.require_as_many(tokenizer, n=settings["n"], seed=settings["seed"])
     build = made.build if n == settings["n"] else made.build_at_most
     return build(tokenizer, n=n, seed=settings["seed"])
 

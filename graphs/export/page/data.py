@@ -39,6 +39,7 @@ _ALL_AT_FIRST = 300  # edges; of more, a page begins with this many of the stron
 _ACROSS, _ALONG = 116.0, 124.0  # pixels per inch of the layout
 _TALL, _TIGHT, _WIDEST = 14, 0.68, 2.4  # rows of a tall circuit; its rows are nearer, by this, and it is drawn wider
 _BESIDE, _WORDS = 0.8, 2.6  # inches of a figure beside its boxes, and of the words around them
+_OF_PAPER = ("--size", "--font", "--orientation", "--bundle", "--collapse")
 _LARGEST = 60  # inches of a figure
 
 Subject = CircuitGraph | Comparison | Sequence[CircuitGraph]
@@ -261,20 +262,19 @@ def _trace(table: TraceTable) -> dict[str, Any]:
     }
 
 
-def _first_settings(settings: DrawingSettings, scene: Scene) -> dict[str, Any]:
-    """What the page filters by when it is opened. ValueError for settings of paper, which it does not have."""
-    plain = DrawingSettings()
-    foreign = [
-        name
-        for name in ("size", "orientation", "bundle", "collapse")
-        if getattr(settings, name) != getattr(plain, name)
-    ]
-    if foreign:
+def require_settings(settings: DrawingSettings) -> None:
+    """Raise a ValueError for settings of paper, which a page does not have."""
+    if foreign := [option for option in settings.given if option in _OF_PAPER]:
         raise ValueError(
             f"{', '.join(foreign)}: a page is as large as its window, and groups are made on it. Leave "
-            f"{'it' if len(foreign) == 1 else 'them'} out; top, min_score, heads only, layers, roles, ports and only "
-            "say what it shows at first."
+            f"{'it' if len(foreign) == 1 else 'them'} out; --top, --min-score, --heads-only, --layers, --role, --port "
+            "and --only say what it shows at first."
         )
+
+
+def _first_settings(settings: DrawingSettings, scene: Scene) -> dict[str, Any]:
+    """What the page filters by when it is opened. ValueError for settings of paper, which it does not have."""
+    require_settings(settings)
     asked = settings.top is not None or settings.min_score is not None or settings.is_filtered
     top = (
         _ALL_AT_FIRST

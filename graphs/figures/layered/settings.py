@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from numbers import Integral, Real
 from typing import Literal, get_args
 
@@ -17,6 +17,7 @@ Orientation = Literal["up", "right"]
 Bundle = Literal["layer", "role"]
 Collapse = Literal["mlps", "kv"]
 Only = Literal["shared", "a", "b"]
+_CALLED = {"roles": "role", "ports": "port"}  # options that are given once for each
 ORIENTATIONS, BUNDLES, COLLAPSES, ONLY = map(get_args, (Orientation, Bundle, Collapse, Only))
 
 
@@ -93,6 +94,20 @@ class DrawingSettings:
             raise ValueError(
                 f"annotations {self.annotations!r}: give those of `annotations_from`, which reads what a page saves."
             )
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """The options that say it, as the command line calls them; those at their defaults are left out.
+
+        >>> from graphs.figures.layered.settings import DrawingSettings
+        >>> DrawingSettings(top=20, roles=("mover",)).given
+        ('--top', '--role')
+        """
+        plain = DrawingSettings()
+        names = [entry.name for entry in fields(self) if getattr(self, entry.name) != getattr(plain, entry.name)]
+        if "size" in names and self.size == replace(plain.size, font=self.size.font):
+            names[names.index("size")] = "font"
+        return tuple(f"--{_CALLED.get(name, name.replace('_', '-'))}" for name in names)
 
     @property
     def is_automatic(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from circuits.files import is_file
 from circuits.mib_file import is_mib_file
 from graphs.circuit_graph import CircuitGraph
 from graphs.export import mib_graph
@@ -13,7 +14,7 @@ from graphs.figures.layered.drawing import drawing_at
 from pipelines.draw.kinds.base import FigureKind
 from pipelines.draw.kinds.registry import FIGURES
 from pipelines.runs.about_file import sealed_bytes
-from pipelines.runs.run import is_file, open_run, read_circuit
+from pipelines.runs.run import open_run, read_circuit
 
 
 def read(subjects: Sequence[str], store: Path) -> Drawing:

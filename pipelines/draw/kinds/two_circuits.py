@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from circuits.files import is_file
 from graphs import Comparison
 from graphs.export.json import JsonExport
 from graphs.figures.fit import Drawing
@@ -13,7 +14,6 @@ from pipelines.compare.names import COMPARISON
 from pipelines.draw.kinds.base import FigureKind
 from pipelines.draw.kinds.registry import FIGURES
 from pipelines.runs.about_file import sealed_bytes
-from pipelines.runs.run import is_file
 
 
 def read(subjects: Sequence[str], store: Path) -> Drawing:

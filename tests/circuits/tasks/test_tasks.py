@@ -164,7 +164,9 @@ def test_far_more_prompts_than_ways_to_draw_one_are_refused_before_all_are_drawn
     with pytest.raises(ValueError, match=r"asked for 1000000 distinct prompts; .* there are about 97, or fewer"):
         task.build(words_tokenizer, n=1_000_000)
     assert not drawn
-    task.require_as_many(words_tokenizer, n=970)  # which may be counted by drawing them
+    with pytest.raises(ValueError, match="asked for 970 distinct prompts, found 97"):
+        task.require_as_many(words_tokenizer, n=970)
+    task.require_as_many(words_tokenizer, n=97)
 
 
 def test_the_prompts_that_are_made_so_far_are_told(words_tokenizer: Any) -> None:

@@ -82,7 +82,11 @@ def test_export_says_nothing_of_what_it_draws_whole(circuits, run):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--to", "csv", "--top", "5"), "format csv draws nothing"),
+        (("--to", "csv", "--top", "5"), "format csv draws nothing, and --top belongs to those that draw"),
+        (
+            ("--to", "dot", "--only", "a", "--role", "mover", "--heads-only", "--collapse", "kv"),
+            "and --heads-only, --role, --only, --collapse belongs",
+        ),
         (("--to", "graphml", "--size", "page"), "eps, pdf, png, svg, tikz"),
         (("--to", "pdf", "--size", "collumn"), "Did you mean 'column'"),
         (("--to", "pdf", "--font", "4"), "figures have 6 to 36"),

@@ -452,7 +452,9 @@ def test_a_file_of_texts_is_no_file_of_bad_lines(circuits: Callable[..., Any], t
     assert "holds texts, which have no answers and no corrupt side" in refused[0].stderr
 
 
-def test_lines_and_tasks_are_told_apart(circuits: Callable[..., Any], tmp_path: Path) -> None:
+def test_lines_and_tasks_are_told_apart(
+    circuits: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = write(tmp_path / "own.jsonl", pair("David", "Martin"))
     refused = circuits("prompts", "check", path, "--prompts", "3")
     assert refused.exit_code == 2
@@ -460,6 +462,10 @@ def test_lines_and_tasks_are_told_apart(circuits: Callable[..., Any], tmp_path: 
     refused = circuits("prompts", "check", "ioi")
     assert refused.exit_code == 2
     assert "`circuits prompts show` shows the prompts of a task" in refused.stderr
+    monkeypatch.chdir(tmp_path)
+    refused = circuits("prompts", "check", "own.jsnol")
+    assert refused.exit_code == 2
+    assert refused.stderr.endswith("`circuits tasks` lists the tasks. Did you mean 'own.jsonl'?\n")
 
 
 def test_showing_a_task_shows_its_prompts(circuits: Callable[..., Any]) -> None:

@@ -29,6 +29,7 @@ from pipelines.evaluate.plan import judge_jobs
 from pipelines.evaluate.report import MAY_BE_NO_GAP
 from pipelines.evaluate.settings import LEAST_DRAWS, EvaluateSettings
 from pipelines.evaluate.stages import HYPOTHESIS_RUNS, KNOCKOUTS, RANDOM_CIRCUITS, SEARCH_KNOCKOUTS
+from pipelines.runs.about_file import about_file
 from tests.conftest import random_module, random_prompts
 
 Command = Callable[..., Any]
@@ -356,6 +357,7 @@ def test_a_known_circuit_may_be_given_in_python(computed: Command, tiny: Any):
         (["--resamples", "1"], ["resamples is 1"]),
         (["--workers", "2", "--scheduler", "tcp://a:1"], ["different places to run"]),
         (["missing"], ["no run in runs 'missing'"]),
+        (["cmp"], ["error: runs/cmp is no run: it holds what `circuits compare one two --out cmp` left. Give a run."]),
     ],
 )
 def test_bad_input_is_one_line_before_any_model_runs(
@@ -364,6 +366,9 @@ def test_bad_input_is_one_line_before_any_model_runs(
     run = new_run(computed, tiny, "--edges", "20")
     write_truth(Path("other.json"), "a7.h0->logits")
     write_truth(Path("all.json"), *map(str, open_run(run).circuit.wiring.edges))
+    made = {"command": "circuits discover ioi && circuits compare one two --out cmp"}
+    Path("runs/cmp").mkdir()
+    Path("runs/cmp/about.json").write_bytes(about_file(made, {}, ()))
     before = stored(Path("runs"))
     answer = circuits("evaluate", run, *options)
     assert (answer.exit_code, answer.stdout) == (2, "")

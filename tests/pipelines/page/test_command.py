@@ -8,7 +8,8 @@ import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -17,11 +18,13 @@ from circuits.packaged import fetched_file
 from graphs.export import read_about
 from graphs.export.page import file, library
 from graphs.export.page.library import CYTOSCAPE
-from pipelines import attention, compare, discover, export, open_run, profile, trace
+from pipelines import RunConfig, attention, compare, discover, export, open_run, profile, trace
 from pipelines.discover.run import DiscoverRun
 from pipelines.engine.store import as_json
 from pipelines.page import library as fetching
+from pipelines.page.extras import _unmeasured
 from pipelines.page.readings import _patterns
+from pipelines.runs.run import Run
 from pipelines.trace.run import TraceRun
 from tests.browser import Opened, Windows, browser
 
@@ -177,6 +180,24 @@ def test_readings_of_other_commands_are_shown_of_heads(circuits: Command, store)
     assert f"is of run {run.name}" in answer.stderr
 
 
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({}, ""),
+        (
+            {"model": "smollm2-135m", "prompts": 12, "seed": 3, "corruption": "flip", "held_out": True},
+            " --model smollm2-135m --prompts 12 --seed 3 --corruption flip --held-out",
+        ),
+    ],
+)
+def test_what_is_not_measured_is_measured_by_a_command_on_the_prompts_of_the_run(asked: dict[str, Any], said: str):
+    run = cast("Run", SimpleNamespace(config=RunConfig(task="ioi", **asked)))
+    assert _unmeasured(run) == {
+        "readings": f"circuits profile ioi{said} --profiles direct-logit-attribution",
+        "attention": f"circuits attention ioi{said}",
+    }
+
+
 def test_attention_of_a_version_that_kept_one_prompt_is_read_and_folders_of_others_add_theirs(store, tmp_path):
     run = run_of(store, "ioi-eap")
     head = str(run.circuit.heads[0])
@@ -226,9 +247,11 @@ def test_weights_of_later_tokens_are_kept_where_there_are_any():
 def test_settings_of_paper_and_of_other_formats_are_refused(circuits: Command, store):
     run = run_of(store, "ioi-eap")
     for options, said in (
-        (("--to", "html", "--size", "column"), "size: a page is as large as its window"),
-        (("--to", "html", "--bundle", "layer"), "bundle: a page"),
-        (("--to", "html", "--with", "nowhere"), "nowhere holds none of roles.json"),
+        (("--to", "html", "--size", "column"), "error: --size: a page is as large as its window"),
+        (("--to", "html", "--font", "9", "--bundle", "layer"), "error: --font, --bundle: a page"),
+        (("--to", "html", "--with", "nowhere"), "there is no folder nowhere, here or in "),
+        (("--to", "html", "--with", f"{run.name[:-1]}x"), f"attention or profile left. Did you mean '{run.name}'?"),
+        (("--to", "html", "--with", run.name), f"{run.name} holds none of roles.json"),
         (("--to", "svg", "--with", "nowhere"), "format svg shows no readings"),
         (("--to", "svg", "--annotations", "nowhere"), "no annotations in nowhere"),
         (("--to", "svg", "--layers", "x"), "layers 'x': give the first and the last"),
@@ -236,6 +259,22 @@ def test_settings_of_paper_and_of_other_formats_are_refused(circuits: Command, s
         answer = circuits("export", run.name, "--runs", store, *options)
         assert answer.exit_code == 2
         assert said in answer.stderr
+
+
+@pytest.mark.parametrize("to", ["html", "csv"])
+@pytest.mark.parametrize("beside", [False, True])
+def test_settings_of_paper_are_refused_before_anything_is_read(
+    circuits: Command, store, monkeypatch: pytest.MonkeyPatch, to: str, *, beside: bool
+):
+    for place in ("pipelines.cli.export", "pipelines.cli.page"):
+        monkeypatch.setattr(f"{place}.open_run", lambda *_, **__: pytest.fail("a run is read"))
+        monkeypatch.setattr(f"{place}.stored_at", lambda *_: pytest.fail("what is exported is read"))
+    names = [run_of(store, task).name for task in ("ioi-eap", "greater-than-eap")]
+    more = ("--beside", names[1]) if beside else ()
+    refused = circuits("export", names[0], *more, "--runs", store, "--to", to, "--size", "column")
+    said = "format csv holds one circuit" if beside else "format csv draws nothing, and --size belongs to those"
+    assert refused.exit_code == 2
+    assert {"html": "error: --size: a page is as large as its window", "csv": said}[to] in refused.stderr
 
 
 @pytest.fixture(scope="module")

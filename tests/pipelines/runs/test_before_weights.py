@@ -10,16 +10,19 @@ from typing import Any
 import pytest
 
 from circuits import METRICS, PromptSet, load_model, read_prompts
+from circuits.data.refused import RefusedPrompts
+from circuits.tasks import greater_than
 from pipelines import discover
 from pipelines.engine import run_job
 from pipelines.engine.execute import Work
 from pipelines.engine.job import Job
 from pipelines.engine.stage import Stage
 from pipelines.engine.store import Store
+from pipelines.roles.stages import require_words
 from pipelines.runs import stages
 from pipelines.runs.before_weights import before_weights
 from pipelines.runs.settings import CommandSettings
-from pipelines.runs.stages import PROMPTS, build_prompts
+from pipelines.runs.stages import PART, PROMPTS, build_prompts
 from tests.pipelines.cli.test_prompts import pair, write
 
 LONG = {"answers": [" Martin and"], "wrong_answers": [" David and"]}
@@ -144,6 +147,75 @@ def test_prompts_that_are_kept_refuse_as_those_that_are_not_made_yet(
     refused = circuits("trace", file, "--noise-at", "S3")
     assert (refused.exit_code, "noise is to be added at role 'S3'" in refused.stderr) == (2, True)
     assert len(circuits("status", "--json").json["runs"]) == 1
+
+
+@pytest.mark.usefixtures("no_weights")
+@pytest.mark.parametrize("n", [98, 1000, 3000])
+@pytest.mark.parametrize("command", [("discover",), ("trace",), ("profile",)])
+def test_more_prompts_than_a_task_has_are_refused_before_weights_are_loaded(
+    circuits: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], n: int
+) -> None:
+    monkeypatch.setattr(greater_than, "NOUNS", ("war",))
+    monkeypatch.setattr(greater_than, "CENTURIES", ("17",))
+    refused = circuits(*command, "greater-than", "--prompts", n)
+    assert refused.exit_code == 2
+    said = "there are about 97, or fewer" if n == 3000 else "found 97 with this model's tokenizer. Ask for fewer."
+    assert f"task 'greater-than': asked for {n} distinct prompts" in refused.stderr
+    assert said in refused.stderr
+    assert "computing" not in refused.stderr
+    assert_no_run(circuits)
+
+
+def test_words_that_prompts_of_a_run_lack_are_named_before_weights_are_loaded(
+    circuits: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Roles are read of the half that judges, which is a part of the prompts that are made."""
+    made = circuits("discover", "ioi", "--prompts", "8", "--method", "eap", "--edges", "60", "--name", "own")
+    assert made.exit_code == 0
+    monkeypatch.setattr(run_job, "model_of", lambda *_: pytest.fail("weights are loaded"))
+    for option in ("--right", "--wrong"):
+        refused = circuits("roles", "own", option, "s2 without IO,S1")
+        assert refused.exit_code == 2
+        assert "no role 's2'; the prompt has END, IO, S1, S1+1, S2. Did you mean 'S2'?" in refused.stderr
+        assert "computing" not in refused.stderr
+
+
+@pytest.mark.usefixtures("no_weights")
+@pytest.mark.parametrize("is_said", [True, False])
+def test_of_a_part_of_prompts_only_its_own_are_looked_at(tmp_path: Path, is_said: bool) -> None:
+    lines = [pair("David", "Martin"), pair("Leo", "Sam"), pair("Simon", "Lisa"), pair("Anna", "Emily", roles={})]
+    prompts = read_prompts(write(tmp_path / "own.jsonl", *lines), load_model("reference").tokenizer)
+    made = Stage("prompts", 2, build_prompts, first=lambda settings, *, most=None: prompts)
+    maker = Job(made, {"file": "f", "name": "own", "n": 4})
+    of_part = Job(PART, {"part": [2, 4] if is_said else [0, 2]}, {"prompts": (maker.key,)})
+    asking = Job(
+        Stage("asking", 1, build_prompts, requires=require_words),
+        {"right": "IO", "wrong": None},
+        {"prompts": (of_part.key,)},
+    )
+    work = [Work(Store(tmp_path), (maker, of_part, asking), "run own")]
+    if not is_said:
+        assert before_weights(work, CommandSettings()) == []
+        return
+    with pytest.raises(RefusedPrompts, match=r"line 4 of own\.jsonl: no role 'IO'"):
+        before_weights(work, CommandSettings())
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ("trace", "ioi", "--noise-at", "end"),
+        ("attention", "ioi", "--heads", "a0.h0", "--row", "end"),
+        ("discover", "ioi", "--method", "path-patching", "--set", "at=end"),
+        ("reads", "ioi", "--heads", "a2.h1", "--query", "END", "--key", "end"),
+        ("profile", "ioi", "--profiles", "attention:query=end:to=IO"),
+        ("intervene", "edit", "ioi", "--heads", "a0.h0", "--edit", "zero end"),
+    ],
+)
+@pytest.mark.usefixtures("no_weights")
+def test_a_role_that_is_misspelt_is_named_as_it_is_called(circuits: Callable[..., Any], asked: tuple[str, ...]) -> None:
+    refused = circuits(*asked)
+    assert (refused.exit_code, "Did you mean 'END'?" in refused.stderr) == (2, True), refused.stderr
 
 
 @pytest.mark.usefixtures("no_weights")
