@@ -13,7 +13,6 @@ from pipelines.cli.exported import commands_of
 from pipelines.discover.settings import DiscoverSettings
 from pipelines.runs.options import command_line
 
-
 # The tiny model does no task: a few epochs are enough.
 CODED = [
     part
