@@ -24,6 +24,7 @@ from circuits.arrays import Floats
 Ends = TypeVar("Ends", float, Floats)
 # A block of a million columns of 64 prompts would take gigabytes in float64.
 _COLUMNS_AT_ONCE = 4096
+_SAME_SHARE = 0.005  # shares that are printed as the same percentage
 
 
 class Interval(NamedTuple, Generic[Ends]):
@@ -174,6 +175,22 @@ def wilson_interval(n_hits: float, n: int, *, level: float = 0.95) -> Interval[f
     center = (n_hits + z**2 / 2) / (n + z**2)
     half = z / (n + z**2) * math.sqrt(n_hits * (n - n_hits) / n + z**2 / 4)
     return Interval(center - half if n_hits else 0.0, center + half if n_hits < n else 1.0)
+
+
+def fewest_above(share: float, chance: float, *, level: float = 0.95) -> int | None:
+    """The smallest number of trials at which Wilson's interval of a share excludes what chance gives; None at or below
+    chance, and where the two are the same in percent.
+
+    Wilson's interval inverts the score test: it lies above chance c where n (share - c)^2 > z^2 c (1 - c).
+
+    >>> from circuits.intervals import fewest_above, wilson_interval
+    >>> fewest_above(1.0, 0.5), [round(wilson_interval(n, n).low, 2) for n in (3, 4)]
+    (4, [0.44, 0.51])
+    """
+    if share - chance < _SAME_SHARE:
+        return None
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    return math.floor(z**2 * chance * (1 - chance) / (share - chance) ** 2) + 1
 
 
 def bootstrap(

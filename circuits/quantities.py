@@ -71,7 +71,7 @@ def _of_circuits() -> tuple[Quantity, ...]:
         quantity(
             "distance",
             "distance",
-            "between the metric of the model and of the circuit",
+            "how far the circuit's mean metric over prompts is from the model's",
             "low",
             symbol="|F(M) - F(C)|",
         ),
@@ -86,7 +86,12 @@ def _of_circuits() -> tuple[Quantity, ...]:
         quantity(
             "incompleteness_greedy", "incompleteness, greedy", "the same where a search makes them differ most", "low"
         ),
-        quantity("minimality", "minimality", "use of the component that the circuit needs least", "high"),
+        quantity(
+            "minimality",
+            "minimality",
+            "how far the metric moves when the component that the circuit needs least is knocked out",
+            "high",
+        ),
         quantity("random_faithfulness", "random circuits, faithfulness", "mean of random circuits of the same size"),
         quantity(
             "random_p",

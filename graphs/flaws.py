@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from circuits.intervals import fewest_above
 from graphs.circuit_graph import CircuitGraph
 
 MOST_OF_THE_MODEL = 0.5
@@ -40,18 +41,31 @@ def flaws_of(graph: CircuitGraph) -> list[Flaw]:
     return [*_of_model(graph), *_of_faithfulness(graph), *_of_size(graph)]
 
 
-def why_unsolved(accuracy: float, low: float, chance: float) -> str | None:
-    """Why what a model does is no solved task; None where it is one.
+def too_few_to_tell(accuracy: float, low: float, chance: float) -> str | None:
+    """That a model which answers better than chance may do so by chance, as the prompts are few; None where it is sure.
 
     low  the lower end of the interval of its accuracy
     """
+    if low > chance or (fewest := fewest_above(accuracy, chance)) is None:
+        return None
+    return (
+        f"the model answers {accuracy:.0%} of the prompts correctly, which may be chance ({chance:.0%}): too few "
+        f"prompts to tell. At this accuracy it takes at least {fewest:,}."
+    )
+
+
+def why_unsolved(accuracy: float, low: float, chance: float) -> str | None:
+    """Why what a model does is no solved task; None where it is one, and where the prompts are too few to tell.
+
+    low  the lower end of the interval of its accuracy
+    """
+    answers = f"the model answers {accuracy:.0%} of the prompts correctly"
     if low <= chance:
-        return (
-            f"the model answers {accuracy:.0%} of the prompts correctly, which may be chance ({chance:.0%}): this is "
-            "not the circuit of a solved task."
-        )
+        if too_few_to_tell(accuracy, low, chance) is not None:
+            return None
+        return f"{answers}, no more than by chance ({chance:.0%}): this is not the circuit of a solved task."
     if accuracy < _POOR_ACCURACY:
-        return f"the model answers {accuracy:.0%} of the prompts correctly: this is not the circuit of a solved task."
+        return f"{answers}: this is not the circuit of a solved task."
     return None
 
 
@@ -60,8 +74,11 @@ def _of_model(graph: CircuitGraph) -> Iterator[Flaw]:
     accuracy, low, chance = (graph.metrics.get(name) for name in names)
     if accuracy is None or low is None or chance is None:
         return
+    shares = f"(accuracy {accuracy:.0%}, chance {chance:.0%})"
+    if (few := too_few_to_tell(accuracy, low, chance)) is not None:
+        yield Flaw(f"TOO FEW PROMPTS {shares}", few)
     if (text := why_unsolved(accuracy, low, chance)) is not None:
-        yield Flaw(f"TASK NOT SOLVED (accuracy {accuracy:.0%}, chance {chance:.0%})", text)
+        yield Flaw(f"TASK NOT SOLVED {shares}", text)
 
 
 def _of_faithfulness(graph: CircuitGraph) -> Iterator[Flaw]:

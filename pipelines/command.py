@@ -72,6 +72,8 @@ class Command(Generic[AnySettings, AnyPlan, AnyReport]):
     files     file name -> content, in the order in which they are written to the report's folder
     table     prints the report for people
     papers    name -> table for papers, of those that the settings' `paper_tables` names; None without any
+    stored    the report of a finished run of the command, by what is in its folder, for `table` to print again; None of
+              commands that make no runs
     """
 
     name: str
@@ -81,6 +83,7 @@ class Command(Generic[AnySettings, AnyPlan, AnyReport]):
     files: Callable[[AnyPlan, AnyReport], Mapping[str, bytes]]
     table: Callable[[AnyReport], None]
     papers: Callable[[AnyReport], Mapping[str, PaperTable]] | None = None
+    stored: Callable[[Any], AnyReport] | None = None
 
 
 def run_command(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from circuits.files import is_file
+from circuits.visible_text import visible
 from pipelines.cli.commands import offers
 from pipelines.cli.located import located
 from pipelines.engine.execution import DEFAULT_STORE
@@ -33,8 +35,7 @@ def facts_of(file: Path) -> dict[str, Any]:
     from graphs.export import about, read_about
     from graphs.export.json import JsonExport
 
-    if not file.exists() and is_file(DEFAULT_STORE / file / RECORD):
-        file = DEFAULT_STORE / file
+    file = _found(file)
     if file.is_dir():
         if (facts := facts_beside(file)) is not None:
             require_all_sealed(file, again=facts.get("command") or "the command of this folder")
@@ -58,6 +59,32 @@ def facts_of(file: Path) -> dict[str, Any]:
         if not data.lstrip().startswith(b"{"):
             raise
     return about(JsonExport().from_bytes(data, source=str(file)))
+
+
+def _found(file: Path) -> Path:
+    """The file, or the run of this name in the folder `runs`."""
+    named = DEFAULT_STORE / file
+    return named if not file.exists() and is_file(named / RECORD) else file
+
+
+def print_stored(file: Path, facts: Mapping[str, Any]) -> None:
+    """A run as its command printed it, with its warnings and the command; of anything else the facts.
+
+    file  a run, or the name of one in the folder `runs`, or what has those facts
+    """
+    folder = _found(file)
+    run = open_run(folder) if is_file(folder / RECORD) else None
+    command = None if run is None or (offer := offers().get(run.command)) is None else offer.load()
+    if command is None or command.stored is None:
+        print_facts(facts)
+        return
+    report = command.stored(run)
+    for warning in report.warnings:
+        sys.stderr.write(f"warning: {visible(warning)}\n")
+    command.table(report)
+    if (made_by := facts.get("command")) is not None:
+        print_line(f"command: {made_by}")
+    print_line("Settings, versions and hashes of what it read: --json.")
 
 
 def commands_of(file: Path, out: Path) -> list[list[str]]:

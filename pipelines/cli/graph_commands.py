@@ -176,12 +176,13 @@ def show(
     ],
     as_json: Json = False,
 ) -> None:
-    """What a file says of itself: model, task, prompts, method, settings, faithfulness, and the command behind it."""
-    from pipelines.cli.exported import facts_of, print_facts
+    """A run as it was printed when it ended; of a file what it says of itself: model, task, prompts, method, settings,
+    faithfulness, and the command behind it."""
+    from pipelines.cli.exported import facts_of, print_stored
 
     with phase(f"reading {file}"):
         facts = facts_of(file)
-    print_json(facts) if as_json else print_facts(facts)
+    print_json(facts) if as_json else print_stored(file, facts)
 
 
 @commands.command(cls=OneRunCommand)

@@ -104,6 +104,7 @@ def _print_transfer(transfer: Row, *, is_of_two: bool) -> None:
         print_line(f"{pair['a']} and {pair['b']}: {pair['verdict'].upper()}{_why(pair)}")
         for reason in pair["reasons"]:
             print_line(f"  {reason}")
+        _print_advice(pair, indent="")
 
 
 def _print_verdicts(pairs: Sequence[Row]) -> None:
@@ -116,6 +117,13 @@ def _print_verdicts(pairs: Sequence[Row]) -> None:
     for pair in pairs:
         if pair["because"]:
             print_line(f"  {pair['a']} and {pair['b']}: undecided{_why(pair)}")
+            _print_advice(pair, indent="    ")
+
+
+def _print_advice(pair: Row, *, indent: str) -> None:
+    """What may decide a pair; nothing where it is decided."""
+    for advice in pair["advice"]:
+        print_line(f"{indent}to decide: {advice}")
 
 
 def _why(pair: Row) -> str:

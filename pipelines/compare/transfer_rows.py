@@ -195,6 +195,7 @@ def _pair_row(
         "verdict": found.name,
         "rule": RULES[found.name],
         "because": list(found.because),
+        "advice": list(found.advice),
         "reasons": list(found.reasons),
         "asymmetry": _estimate(asymmetry(on_tasks[a], on_tasks[b])),
         "necessity": {names[side]: _estimate(on_tasks[side].necessity(other)) for side, other in ((a, b), (b, a))},

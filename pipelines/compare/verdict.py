@@ -7,11 +7,12 @@ so. What a circuit keeps that is larger than it must be (`too_large`) says littl
 other tasks: it does not count as transfer. Of the part that both circuits have the same is asked, and whether the model
 loses more without its parts at heads than without as much on other heads. Whether edges overlap beyond chance is a
 third question. All rules are on the metric; what a circuit keeps of the accuracy is shown beside it. Where nothing is
-decided, `Verdict.because` has the conditions that failed.
+decided, `Verdict.because` has the conditions that failed, and `Verdict.advice` what would decide them.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Literal, NamedTuple
 
 from circuits.evaluation.transfer import Member, OnTask
@@ -22,6 +23,8 @@ from graphs.flaws import MOST_OF_THE_MODEL
 HALF = 0.5
 # The share of what a circuit does from which half of it does nearly all, as faithfulness does by default.
 NEARLY_ALL = 0.85
+# More prompts than so many times those at hand are no advice.
+_MOST_TIMES = 50
 TooLarge = Literal["half", "random", "most"]
 
 RULES = {
@@ -42,11 +45,20 @@ class Verdict(NamedTuple):
     """What was found, and the numbers that it rests on.
 
     because  the conditions that failed, with their numbers; empty unless `name` is undecided
+    advice   what may decide each of these, in their order
     """
 
     name: str
     reasons: tuple[str, ...]
     because: tuple[str, ...] = ()
+    advice: tuple[str, ...] = ()
+
+
+class _Open(NamedTuple):
+    """A condition that is not decided, with its numbers, and what may decide it."""
+
+    condition: str
+    advice: str
 
 
 class _Side(NamedTuple):
@@ -61,7 +73,7 @@ class _Side(NamedTuple):
     transfers: bool | None
     shared_does: bool | None
     needs_shared: bool | None
-    if_open: tuple[str, str, str]
+    if_open: tuple[_Open, _Open, _Open]
 
 
 def verdict(on_a: OnTask, on_b: OnTask, names: tuple[str, str], overlap_p: float | None) -> Verdict:
@@ -77,7 +89,8 @@ def verdict(on_a: OnTask, on_b: OnTask, names: tuple[str, str], overlap_p: float
     if overlap_p is not None:
         reasons.append(f"sharing as many edges by chance: p = {overlap_p:.2g}")
     name = _name(sides, overlap_p)
-    return Verdict(name, tuple(reasons), _failed(sides) if name == "undecided" else ())
+    failed = _failed(sides) if name == "undecided" else ()
+    return Verdict(name, tuple(reasons), tuple(one.condition for one in failed), tuple(one.advice for one in failed))
 
 
 def _name(sides: tuple[_Side, _Side], overlap_p: float | None) -> str:
@@ -95,7 +108,7 @@ def _name(sides: tuple[_Side, _Side], overlap_p: float | None) -> str:
     return "undecided"
 
 
-def _failed(sides: tuple[_Side, _Side]) -> tuple[str, ...]:
+def _failed(sides: tuple[_Side, _Side]) -> tuple[_Open, ...]:
     """What keeps two tasks undecided. Of a circuit that does not transfer, nothing else is asked."""
     failed = []
     for side in sides:
@@ -119,17 +132,21 @@ def _side(home: OnTask, on: OnTask, names: tuple[str, str], reasons: list[str]) 
     held = f"the whole model does on {task}, whose own circuit does more" if on.goes_beyond else None
     keeps = f"the circuit of {circuit} keeps {_shown(kept)} of what {held or f'that of {task} keeps on {task}'}"
     reasons.append(f"{keeps}{by_accuracy}")
-    if_open = _holds_half(keeps, kept)
+    if_open = _holds_half(keeps, kept, on, task)
     if transfers and beyond is not None and not beyond.interval.low > 0:
         transfers = None
         reasons[-1] += f", no more than on other heads ({_shown(beyond)} beyond)"
-        if_open = (
-            f"the circuit of {circuit} does not surely do more on {task} than on other heads ({_shown(beyond)} beyond)"
+        if_open = _Open(
+            f"the circuit of {circuit} does not surely do more on {task} than on other heads ({_shown(beyond)} beyond)",
+            _above_zero(beyond, on, task, f"what the circuit of {circuit} does on {task} is no matter of its heads"),
         )
     if transfers and (why := too_large(home)) is not None:
         transfers = None
         reasons.append(f"but it is larger than it must be: {_does_as_well(home, why)}")
-        if_open = f"the circuit of {circuit} is larger than it must be: {_does_as_well(home, why)}"
+        if_open = _Open(
+            f"the circuit of {circuit} is larger than it must be: {_does_as_well(home, why)}",
+            f"choose a smaller circuit of {circuit} (--edges), or let discover search its size",
+        )
     shared = on.retention(Member("shared", (of, on.target)))
     alone = f"their shared part alone keeps {_shown(shared)} on {task}"
     reasons.append(alone)
@@ -147,13 +164,49 @@ def _side(home: OnTask, on: OnTask, names: tuple[str, str], reasons: list[str]) 
         transfers,
         at_least_half(shared),
         None if needed is None else needed.interval.low > 0,
-        (if_open, _holds_half(alone, shared), f"{lost}, which is not surely more"),
+        (
+            if_open,
+            _holds_half(alone, shared, on, task),
+            _Open(
+                f"{lost}, which is not surely more",
+                _above_zero(needed, on, task, "other heads do the same: the shared part is one of several ways"),
+            ),
+        ),
     )
 
 
-def _holds_half(words: str, estimate: Estimate | None) -> str:
-    """Why a share of which one half or more is asked is not decided."""
-    return f"{words}, {'which cannot be told' if estimate is None else 'and the interval holds one half'}"
+def _holds_half(words: str, estimate: Estimate | None, on: OnTask, task: str) -> _Open:
+    """That a share of which one half or more is asked is not decided."""
+    if estimate is None:
+        advice = f"discover {task} with a corruption or a metric in which clean and corrupt prompts differ"
+        return _Open(f"{words}, which cannot be told", advice)
+    return _Open(f"{words}, and the interval holds one half", _more_prompts(estimate, HALF, "one half", on, task))
+
+
+def _above_zero(estimate: Estimate | None, on: OnTask, task: str, otherwise: str) -> str:
+    """What may decide whether a difference is above 0; `otherwise` is said where it is not even in the mean."""
+    if estimate is None or estimate.value <= 0:
+        return f"more prompts will hardly help: {otherwise}"
+    return _more_prompts(estimate, 0.0, "0", on, task)
+
+
+def _more_prompts(estimate: Estimate, bound: float, called: str, on: OnTask, task: str) -> str:
+    """How many prompts of a task would exclude a bound that an interval holds, if the estimate stays what it is.
+
+    called  the bound, in words
+    """
+    n, ends = len(on.baseline.clean), estimate.interval.as_json()
+    narrows = "intervals narrow with the square root of the number of prompts"
+    if ends is None:
+        return f"discover {task} on more prompts: on the {n} that judge it, this has no bounded interval"
+    off, half_width = abs(estimate.value - bound), (ends[1] - ends[0]) / 2
+    if half_width > _MOST_TIMES**0.5 * off:
+        return f"more prompts of {task} will hardly help: {estimate.value:z.2f} is about {called} ({narrows})"
+    times = (half_width / off) ** 2
+    return (
+        f"discover {task} on about {times:.1f} times as many prompts: {math.ceil(n * times):,} that judge it, in place "
+        f"of {n:,}, would exclude {called} if {estimate.value:z.2f} stays what it is ({narrows})"
+    )
 
 
 def too_large(home: OnTask) -> TooLarge | None:

@@ -25,7 +25,7 @@ def of_circuit(summary: Mapping[str, Any], *, tolerance: float, searching: str |
     elif share > 1 + tolerance:
         warnings.append(
             f"the circuit goes beyond the model: its faithfulness of {share:z.2f} says that edges are missing that "
-            f"work against the behavior. {_against_beyond(summary['choice'])}"
+            f"work against the behavior. {_against_beyond(summary, tolerance)}"
         )
     if circuit["n_edges"] > MOST_OF_THE_MODEL * circuit["of_edges"]:
         warnings.append(
@@ -40,18 +40,36 @@ def _is_held_out(summary: Mapping[str, Any]) -> bool:
     return summary["judged_on"] == "held-out"
 
 
-def _against_beyond(choice: Mapping[str, Any]) -> str:
+def _against_beyond(summary: Mapping[str, Any], tolerance: float) -> str:
     """What may be done about a circuit that goes beyond the model: edges that work against it come by magnitude."""
+    choice, n_edges = summary["choice"], summary["circuit"]["n_edges"]
     if choice["ranking"] == "absolute":
-        return "Ask for more edges (--edges)."
-    others = [
-        entry for entry in choice["choices"] if entry["ranking"] == "absolute" and entry["faithfulness"] is not None
-    ]
-    if not others:
+        return f"Ask for more than its {n_edges:,} edges (--edges)."
+    entries = {entry["ranking"]: entry for entry in choice["choices"]}
+    other = entries.get("absolute")
+    if other is None or other["faithfulness"] is None:
         return "Rank by magnitude (--ranking absolute)."
-    (other,) = others
-    keeps = f"{other['n_edges']:,} edges by magnitude keep {other['faithfulness']:z.2f} on the prompts that choose"
-    return f"{keeps}: ask for other sizes (--ranking absolute --edges N)."
+    share, n = other["faithfulness"], other["n_edges"]
+    keeps = f"{_edges(n)} by magnitude keep{'' if n > 1 else 's'} {share:z.2f} on the prompts that choose"
+    if abs(1 - share) <= tolerance:
+        return f"{keeps}: take them (--ranking absolute)."
+    if not other["searches"]:
+        return f"{keeps}. --ranking absolute without a size searches for one that is faithful."
+    search = other["searches"][-1]
+    if search["size"] is not None:
+        return f"{keeps}: ask for more than {n:,} of them (--ranking absolute --edges)."
+    largest = max(size for size, _ in search["tried"])
+    # A search stops below the size that another ranking has found: only fewer edges would be better.
+    if largest == entries[choice["ranking"]]["n_edges"] - 1:
+        return (
+            f"{keeps}, and no size that was tried does better. None beyond {largest:,} was tried: --ranking absolute "
+            "searches those too."
+        )
+    return f"{keeps}, and no size that was tried does better: rank with another method."
+
+
+def _edges(n: int) -> str:
+    return f"{n:,} edge" if n == 1 else f"{n:,} edges"
 
 
 def _unfaithful(summary: Mapping[str, Any], bound: float, searching: str | None) -> str:

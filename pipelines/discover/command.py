@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Unpack
 from pipelines.command import Command, call
 from pipelines.discover.files import files
 from pipelines.discover.plan import plan
-from pipelines.discover.report import report
+from pipelines.discover.report import report, stored_report
 from pipelines.discover.run import DiscoverRun
 from pipelines.discover.settings import DiscoverSettings
 from pipelines.discover.table import print_discovery
@@ -16,7 +16,7 @@ from pipelines.runs.signature import takes_settings
 if TYPE_CHECKING:
     from pipelines.keywords import AnyTask, DiscoverKeywords
 
-COMMAND = Command("discover", DiscoverSettings, plan, report, files, print_discovery)
+COMMAND = Command("discover", DiscoverSettings, plan, report, files, print_discovery, stored=stored_report)
 
 
 @takes_settings(DiscoverSettings)

@@ -32,7 +32,7 @@ def files(plan: DiscoverPlan, report: Discovery) -> dict[str, bytes]:
     }
     if plan.jobs.measure_nodes:
         kept[NODE_SCORES] = _joined_scores(plan, NODE_SCORES)
-    for name, arrays in report.findings.kept.items():
+    for name, arrays in report.kept.items():
         file = kept_file(name)
         kept[file] = encode(Result({}, arrays), key=f"{plan.run_name}/{file}", stage=name)
     figures = figures_of(report.summary, bound=1 - plan.config.tolerance)

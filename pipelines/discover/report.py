@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from circuits.cached import cached_property
 from circuits.data.prompts import PromptSet
@@ -29,6 +30,7 @@ from pipelines.engine.job import Job
 from pipelines.engine.result_file import Result
 from pipelines.engine.store import Store
 from pipelines.reporting.report import Format, Report
+from pipelines.reporting.tables import share_text
 from pipelines.runs.asked_model import graph_bytes, model_asked
 from pipelines.runs.caveats import accuracy_of, of_accuracy, of_prompts, of_scores, of_ties, of_words
 from pipelines.runs.codec import baseline_from, join_prompts, prompts_from, scores_from
@@ -43,13 +45,13 @@ _FEW_PROMPTS = 16
 class Discovery(Report):
     """A discovered circuit.
 
-    summary   accuracy, metric, circuit and faithfulness with their intervals, as plain values
-    findings  what the method says beside its scores
+    summary  accuracy, metric, circuit and faithfulness with their intervals, as plain values
+    kept     arrays that the method keeps beside its scores (`Findings.kept`); none of a run that is read again
     """
 
     format = Format("circuit-workbench-discovery", 2)
     summary: Mapping[str, Any]
-    findings: Findings = field(default=Findings(), repr=False, compare=False)
+    kept: Mapping[str, Mapping[str, NDArray[Any]]] = field(default_factory=dict, repr=False, compare=False)
 
     def content(self) -> dict[str, Any]:
         return dict(self.summary)
@@ -70,7 +72,13 @@ def report(plan: DiscoverPlan) -> Discovery:
     findings = method.findings(results_of)
     summary = _summary(plan, method, findings)
     warnings = tuple(_pasted(summary["warnings"], plan.config))
-    return Discovery(folder=plan.folder, warnings=warnings, summary=summary, findings=findings)
+    return Discovery(folder=plan.folder, warnings=warnings, summary=summary, kept=findings.kept)
+
+
+def stored_report(run: DiscoverRun) -> Discovery:
+    """The findings of a finished run, by what its folder holds."""
+    warnings = tuple(_pasted(run.summary["warnings"], run.config))
+    return Discovery(folder=run.folder, warnings=warnings, summary=run.summary)
 
 
 def _pasted(warnings: Sequence[str], config: DiscoverSettings) -> Iterator[str]:
@@ -120,7 +128,7 @@ def _summary(plan: DiscoverPlan, method: Method, findings: Findings) -> dict[str
     summary["strongest_left_out"] = strongest_left_out(measured, circuit.arrays["mask"])
     if method.measures_named_edges:
         summary["named_edges"] = {"rows": named_edges(measured), "scores_are": method.scores_are}
-    summary |= findings.summary
+    summary |= {**findings.summary, **_of_method(findings)}
     searching = None if method.measures_named_edges else search_command(config, is_told=True)
     summary["warnings"] = _warnings(summary, every)
     if not only_named_edges(summary):
@@ -140,6 +148,14 @@ def _summary(plan: DiscoverPlan, method: Method, findings: Findings) -> dict[str
             "shown, and faithfulness is that of the components."
         )
     return summary
+
+
+def _of_method(findings: Findings) -> dict[str, Any]:
+    """What a method says in lines of its table; nothing of a method that says nothing."""
+    if not findings.facts and findings.sampled is None:
+        return {}
+    facts = [[name, fact if isinstance(fact, str) else share_text(fact)] for name, fact in findings.facts]
+    return {"of_method": {"facts": facts, "sampled": findings.sampled}}
 
 
 def _of_scores(plan: DiscoverPlan, prompts: PromptSet, baseline: Baseline, graph: CircuitGraph) -> list[str]:

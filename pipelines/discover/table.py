@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from circuits.components import Component
-from circuits.intervals import Share
 from circuits.solved import kept_of_drawn
 from pipelines.discover.listed_edges import only_named_edges, print_named_edges
 from pipelines.discover.minimal_report import minimal_rows
@@ -15,7 +14,7 @@ from pipelines.discover.settings import RANKINGS
 from pipelines.discover.sizes_tried import larger_sizes
 from pipelines.discover.steepness import steep_in_words
 from pipelines.discover.strongest_heads import print_strongest_heads
-from pipelines.reporting.tables import UNBOUNDED, UNDEFINED, brackets, print_facts, print_line, with_interval
+from pipelines.reporting.tables import UNBOUNDED, brackets, print_facts, print_line, with_interval
 
 if TYPE_CHECKING:
     from graphs import CircuitEdge, CircuitGraph, CircuitNode
@@ -30,7 +29,7 @@ def print_discovery(discovery: Discovery) -> None:
     print_facts(discovery.run.name, facts)
     print_named_edges(discovery.summary)
     print_strongest_heads(discovery.summary)
-    sampled = discovery.findings.sampled
+    sampled = discovery.summary.get("of_method", {}).get("sampled")
     over = "prompts" if sampled is None else f"prompts; {sampled}"
     print_line(f"In brackets: 95 % intervals, Wilson's of shares answered correctly, else t over {over}.")
     if any(UNBOUNDED in fact for _, fact in facts):
@@ -56,8 +55,7 @@ def _facts(discovery: Discovery) -> Iterator[tuple[str, str]]:
     else:
         yield "answer above wrong ones", f"on all: only such prompts were kept{chance}"
     yield "answer above all tokens", with_interval(summary, "top1", ".1%") + of_all
-    for name, fact in discovery.findings.facts:
-        yield name, fact if isinstance(fact, str) else _share(fact)
+    yield from ((name, fact) for name, fact in summary.get("of_method", {}).get("facts", ()))
     no_circuit = only_named_edges(summary)
     for label in ("clean", "corrupt") if no_circuit else ("clean", "corrupt", "circuit"):
         shown = summary["ablation"].partition("(")[0] if label == "corrupt" else label
@@ -167,10 +165,6 @@ def _other(entry: Mapping[str, Any], bound: float) -> str | None:
         n = len(failed[-1]["tried"])
         return f"{ranked}, none of {n} sizes up to {most:,} {of} reaches {bound:z.3g}"
     return f"rather than {_edges(entry['n_edges'])} {ranked}, faithfulness {entry['faithfulness']:z.3f}"
-
-
-def _share(share: Share | None) -> str:
-    return UNDEFINED if share is None else f"{share.value:.1%} {brackets(share.interval(), '.1%')}"
 
 
 def _scored_by(graph: CircuitGraph, kind: str) -> str:

@@ -78,13 +78,22 @@ COLUMNS = (
 )
 
 
+# What is said below each of the tables: what its numbers are.
+_EXPLAINED: Mapping[str, Sequence[str]] = {
+    "quality": ("faithfulness", "distance", "cpr", "cmd"),
+    "checks": ("incompleteness_sampled", "incompleteness_greedy", "minimality", "random_p", "stability"),
+}
+
+
 def print_evaluation(evaluation: Evaluation) -> None:
     """A row per run in each of two tables, and below them why numbers are missing."""
     has_truth = evaluation.truth is not None
     titles = ("how good the circuits are, and what their scores cost", "how complete, minimal, rare and stable")
-    for title, columns in zip(titles, ("quality", "checks"), strict=True):
+    for title, (columns, explained) in zip(titles, _EXPLAINED.items(), strict=True):
         cells = [_cells(row, has_truth=has_truth)[columns] for row in evaluation.rows]
         print_table(title, list(cells[0]), [list(row.values()) for row in cells])
+        for quantity in (QUANTITIES[name] for name in explained):
+            print_line(f"{quantity.heading}: {quantity.says}")
     print_line(f"In brackets: {INTERVALS}. In parentheses: shares of the gap clean - corrupt.")
     for note in floor_notes([RANDOM_P], evaluation.rows):
         print_line(note)

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from circuits.csv_text import csv_text
+from circuits.intervals import Share
 from circuits.numbers import number_text
 from circuits.quantities import QUANTITIES, Quantity
 from circuits.visible_text import visible
@@ -101,6 +102,16 @@ def value_at(row: Row, path: str) -> Any:
             return None
         value = value.get(key)
     return value
+
+
+def share_text(share: Share | None) -> str:
+    """A share in percent, with its interval; that it is not defined, of none.
+
+    >>> from circuits.intervals import Share
+    >>> share_text(Share(15, 16)), share_text(None)
+    ('93.8% [71.7%, 98.9%]', 'not defined')
+    """
+    return UNDEFINED if share is None else f"{share.value:{SHARE}} {brackets(share.interval(), SHARE)}"
 
 
 def is_at_floor(column: Column, row: Row) -> bool:

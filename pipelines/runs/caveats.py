@@ -11,11 +11,11 @@ from circuits.ablations import Noise
 from circuits.arrays import Bools, Floats
 from circuits.data.prompts import END, PromptSet
 from circuits.evaluation.faithfulness import Baseline
-from circuits.intervals import excludes_zero, t_interval, wilson_interval
+from circuits.intervals import excludes_zero, fewest_above, t_interval, wilson_interval
 from circuits.scores import ROUNDING, ComponentScores, Scores
 from circuits.solved import dropped
 from circuits.tasks.from_template import are_all
-from graphs.flaws import flaws_of, why_unsolved
+from graphs.flaws import flaws_of, too_few_to_tell, why_unsolved
 from pipelines.runs.run import Run
 from pipelines.runs.settings import PromptSettings, RunConfig
 
@@ -54,6 +54,8 @@ def of_accuracy(summary: Mapping[str, Any]) -> list[str]:
         return []
     if (solved := summary["solved"]) is not None:
         return _of_solved(solved, chance)
+    if (few := too_few_to_tell(accuracy, interval[0], chance)) is not None:
+        return [few]
     why = why_unsolved(accuracy, interval[0], chance)
     if why is None:
         return []
@@ -97,9 +99,11 @@ def _of_solved(solved: Mapping[str, Any], chance: float) -> list[str]:
     share, low = 1 - solved["dropped_share"], 1 - solved["dropped_share_interval"][1]
     if low > chance:
         return []
+    fewest = fewest_above(share, chance)
+    to_tell = "" if fewest is None else f" At this accuracy it takes at least {fewest:,} drawn prompts to tell."
     return [
         f"the model answers {share:.0%} of the prompts drawn correctly, which may be chance ({chance:.0%}): those that "
-        "were kept as solved may be right by luck."
+        f"were kept as solved may be right by luck.{to_tell}"
     ]
 
 

@@ -9,7 +9,7 @@ from pipelines.runs.signature import takes_settings
 from pipelines.trace.files import files
 from pipelines.trace.paper import papers
 from pipelines.trace.plan import plan
-from pipelines.trace.report import report
+from pipelines.trace.report import report, stored_report
 from pipelines.trace.run import TraceRun
 from pipelines.trace.settings import TraceSettings
 from pipelines.trace.table import print_trace
@@ -17,7 +17,7 @@ from pipelines.trace.table import print_trace
 if TYPE_CHECKING:
     from pipelines.keywords import AnyTask, TraceKeywords
 
-COMMAND = Command("trace", TraceSettings, plan, report, files, print_trace, papers)
+COMMAND = Command("trace", TraceSettings, plan, report, files, print_trace, papers, stored_report)
 
 
 @takes_settings(TraceSettings)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -61,7 +62,6 @@ def report(plan: TracePlan) -> Traced:
     prompts = prompts_from(store.read(jobs.prompts.key))
     labels = {key: jobs.graph.settings[key] for key in ("task", "seed")} | {"model": model_asked(config)}
     trace = trace_from([store.read(job.key) for job in jobs.trace], prompts, **labels)
-    ratio, mean = trace.ratio_of_means(), trace.mean_of_ratios(config.min_gap)
     baseline, origin = baseline_from(store.read(jobs.baseline.key)), trace.scores.provenance
     below = trace.below(config.min_gap)
     graph = read_circuit(store.read(jobs.graph.key).meta["graph"].encode(), str(store.path(jobs.graph.key)))
@@ -98,10 +98,19 @@ def report(plan: TracePlan) -> Traced:
             f"no curves over depth are drawn for {len(trace.scores.positions)} positions; "
             "the heat map and tables have all of them."
         )
+    return _traced(plan.folder, trace, summary, config.min_gap)
+
+
+def stored_report(run: TraceRun) -> Traced:
+    """The report of a finished trace, by what its folder holds."""
+    return _traced(run.folder, run.trace, run.summary, run.config.min_gap)
+
+
+def _traced(folder: Path, trace: Trace, summary: Mapping[str, Any], min_gap: float) -> Traced:
+    ratio, mean = trace.ratio_of_means(), trace.mean_of_ratios(min_gap)
     rows = tuple(_rows(trace.scores, ratio, mean))
-    return Traced(
-        folder=plan.folder, warnings=tuple(summary["warnings"]), trace=trace, ratio=ratio, summary=summary, rows=rows
-    )
+    warnings = tuple(summary["warnings"])
+    return Traced(folder=folder, warnings=warnings, trace=trace, ratio=ratio, summary=summary, rows=rows)
 
 
 def _with_interval(name: str, values: Any) -> dict[str, Any]:

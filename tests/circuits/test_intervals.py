@@ -20,6 +20,7 @@ from circuits.intervals import (
     bootstrap,
     drawn_counts,
     excludes_zero,
+    fewest_above,
     ratio_difference_interval,
     ratio_t_interval,
     t_interval,
@@ -319,3 +320,15 @@ def test_t_intervals_of_ratios_hold_the_truth_about_as_often_as_they_say(populat
         assert (0.90 if n < 16 else 0.92) < by_t < 0.975
         if n == 8:
             assert by_t > by_bootstrap + 0.03
+
+
+@pytest.mark.parametrize("chance", [0.5, 0.25, 1 / 3, 0.02])
+@pytest.mark.parametrize("share", [1.0, 0.9, 0.6])
+def test_the_fewest_trials_are_those_at_which_the_interval_first_lies_above_chance(share, chance):
+    n = fewest_above(share, chance)
+    assert wilson_interval(share * n, n).low > chance
+    assert n == 1 or wilson_interval(share * (n - 1), n - 1).low <= chance
+
+
+def test_at_chance_no_number_of_trials_tells():
+    assert fewest_above(0.5, 0.5) is fewest_above(0.2, 0.5) is fewest_above(0.501, 0.5) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -14,7 +15,7 @@ from graphs.figures.layered.drawing import drawing_bytes
 from graphs.figures.layered.merge import grouped
 from graphs.figures.layered.scene import Scene, scene_of
 from graphs.figures.layered.settings import DrawingSettings
-from graphs.figures.layered.shown import show
+from graphs.figures.layered.shown import notes_in, show
 
 WIRING = Wiring(n_layers=3, n_heads=2, n_kv_heads=2)
 NAMES = (
@@ -84,6 +85,35 @@ def test_drawings_have_the_names_of_groups_and_the_notes(graph):
         assert "a1.h0: moves the name" in text
         assert "with groups made by hand" in text
     assert "moves" not in drawing_bytes(graph, "svg", replace(settings, top=2)).decode()
+
+
+@pytest.mark.parametrize(
+    ("nodes", "more", "said"),
+    [
+        (("a0.h0", "a0.h1"), {}, "mine: a0.h0, a0.h1"),
+        (("a0.h0", "a2.h0"), {}, "mine: a0.h0, a2.h0 (2 boxes, as a path leaves the group and comes back)"),
+        (("a1.h1", "a0.h1"), {"top": 4}, "mine: a1.h1 (not drawn: a0.h1)"),
+        (("a0.h1",), {"top": 4}, None),
+    ],
+)
+def test_below_a_drawing_stands_which_nodes_a_group_has_and_why_it_is_several_boxes(graph, nodes, more, said):
+    settings = DrawingSettings(annotations=Annotations((Group("mine", nodes),)), **more)
+    shown = show(scene_of([graph]), settings, more.get("top"))
+    assert notes_in(shown.scene, settings) == ([] if said is None else [said])
+    assert said is None or said in " ".join(re.findall("<text[^>]*>([^<]*)", drawing(graph, settings)))
+
+
+def test_a_node_that_is_collapsed_with_others_is_in_no_box_of_its_group():
+    served = Wiring(n_layers=1, n_heads=2, n_kv_heads=1)
+    names = ("input->a0.kv0<v>", "input->a0.h0<q>", "a0.h0->logits", "a0.h1->logits")
+    graph = CircuitGraph.from_edges(served, map(Edge.parse, names))
+    settings = DrawingSettings(collapse=("kv",), annotations=Annotations((Group("mine", ("a0.h0",)),)))
+    shown = show(scene_of([graph]), settings, None)
+    assert notes_in(shown.scene, settings) == ["mine: a0.h0 (a0.h0 in a box with others)"]
+
+
+def drawing(graph: CircuitGraph, settings: DrawingSettings) -> str:
+    return drawing_bytes(graph, "svg", settings).decode()
 
 
 def test_annotations_are_read_as_they_were_written():

@@ -43,7 +43,7 @@ def test_an_unfaithful_circuit_is_named_with_its_interval_and_what_was_asked_for
     ("accuracy", "low", "label"),
     [
         (0.5, 0.28, "TASK NOT SOLVED (accuracy 50%, chance 50%)"),
-        (0.8, 0.49, "TASK NOT SOLVED (accuracy 80%, chance 50%)"),  # may be chance
+        (0.4, 0.2, "TASK NOT SOLVED (accuracy 40%, chance 50%)"),
         (0.9, 0.7, None),
     ],
 )
@@ -51,7 +51,15 @@ def test_the_circuit_of_a_task_that_the_model_may_only_guess_says_so(accuracy, l
     measured = circuit(0.9, model_accuracy=accuracy, model_accuracy_low=low, chance=0.5)
     flaws = flaws_of(measured)
     assert [flaw.label for flaw in flaws] == ([] if label is None else [label])
-    assert all(flaw.text.endswith("may be chance (50%): this is not the circuit of a solved task.") for flaw in flaws)
+    said = "no more than by chance (50%): this is not the circuit of a solved task."
+    assert all(flaw.text.endswith(said) for flaw in flaws)
+
+
+@pytest.mark.parametrize(("accuracy", "low", "fewest"), [(1.0, 0.44, 4), (0.8, 0.49, 11), (0.55, 0.34, 385)])
+def test_too_few_prompts_to_tell_a_solved_task_from_chance_are_named_with_how_many_would_do(accuracy, low, fewest):
+    (flaw,) = flaws_of(circuit(0.9, model_accuracy=accuracy, model_accuracy_low=low, chance=0.5))
+    assert flaw.label == f"TOO FEW PROMPTS (accuracy {accuracy:.0%}, chance 50%)"
+    assert flaw.text.endswith(f"too few prompts to tell. At this accuracy it takes at least {fewest}.")
 
 
 def test_an_empty_circuit_says_why_and_nothing_else():

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from graphs.annotations import Group
 from graphs.figures.layered.filters import filter_rules, kept_lines
 from graphs.figures.layered.merge import grouped, merged
-from graphs.figures.layered.scene import Line, Scene
+from graphs.figures.layered.scene import Box, Line, Scene
 from graphs.figures.layered.settings import Collapse, DrawingSettings
 from graphs.selection.growth import grow
 
@@ -242,7 +243,32 @@ def _rules(part: Scene, settings: DrawingSettings, n: int | None) -> list[str]:
 
 
 def notes_in(scene: Scene, settings: DrawingSettings) -> list[str]:
-    """`a3.h1: what was noted`, of what is drawn."""
-    notes = {} if settings.annotations is None else settings.annotations.notes
-    drawn = {str(part) for box in scene.boxes.values() for part in box.parts}
-    return [f"{node}: {' '.join(note.split())}" for node, note in notes.items() if node in drawn]
+    """`movers: a3.h1, a3.h2` of each group that was made by hand, and `a3.h1: what was noted`, of what is drawn."""
+    if settings.annotations is None:
+        return []
+    box_of = {str(part): box for box in scene.boxes.values() for part in box.parts}
+    groups = (_members(group, box_of) for group in settings.annotations.groups)
+    notes = settings.annotations.notes.items()
+    return [
+        *(text for text in groups if text is not None),
+        *(f"{node}: {' '.join(note.split())}" for node, note in notes if node in box_of),
+    ]
+
+
+def _members(group: Group, box_of: Mapping[str, Box]) -> str | None:
+    """Which nodes a group has in a drawing, and why they are not all in one box; None where none is drawn.
+
+    box_of  name of a part -> the box that it is drawn in
+    """
+    drawn = [node for node in group.nodes if node in box_of]
+    if not drawn:
+        return None
+    apart = [node for node in drawn if not {*map(str, box_of[node].parts)} <= {*group.nodes}]
+    n_boxes = len({box_of[node].name for node in drawn if node not in apart})
+    why = [f"{', '.join(apart)} in a box with others"] if apart else []
+    if n_boxes > 1:
+        why.append(f"{n_boxes} boxes, as a path leaves the group and comes back")
+    if left := [node for node in group.nodes if node not in box_of]:
+        why.append(f"not drawn: {', '.join(left)}")
+    because = f" ({'; '.join(why)})" if why else ""
+    return f"{' '.join(group.name.split())}: {', '.join(drawn)}{because}"

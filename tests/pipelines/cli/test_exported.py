@@ -13,6 +13,13 @@ from pipelines.cli.exported import commands_of
 from pipelines.discover.settings import DiscoverSettings
 from pipelines.runs.options import command_line
 
+# The tiny model does no task: a few epochs are enough.
+CODED = [
+    part
+    for value in ("least_accuracy=0", "epochs=4", "trials=2", "features=12", "sae_prompts=4")
+    for part in ("--set", value)
+]
+
 
 @pytest.fixture
 def run(tiny, computed):
@@ -32,6 +39,28 @@ def test_a_file_is_computed_again_from_what_it_says(circuits, tiny, run, tmp_pat
     assert f"circuits discover {tiny.prompts} --model {tiny.model}" in again.stderr
     first, second = (json.loads((tmp_path / store / run / "graph.json").read_text()) for store in ("runs", "again"))
     assert first == second
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ("discover", "--method", "eap", "--edges", "4"),
+        ("discover", "--method", "head-coding", *CODED, "--edges", "12"),
+        ("trace", "--ablation", "corrupt"),
+    ],
+    ids=lambda asked: asked[-1],
+)
+def test_a_run_is_shown_as_it_was_printed_with_its_command(circuits, tiny, asked):
+    command, *more = asked
+    made = circuits(command, *tiny.arguments[1:], *more, "--name", "mine")
+    assert made.exit_code == 0, made.stderr
+    *printed, _ = made.stdout.splitlines()  # the last line says what that call has computed
+    shown = circuits("show", "mine")
+    assert shown.stdout.splitlines()[: len(printed)] == printed
+    assert f"command: circuits {command} {tiny.prompts.name}" in shown.stdout
+    said = [line for line in made.stderr.splitlines() if line.startswith("warning: the circuit")]
+    assert all(line in shown.stderr.splitlines() for line in said)
+    assert circuits("show", "mine", "--json").json["settings"]["name"] == "mine"
 
 
 def test_a_name_with_what_nobody_sees_is_kept_so_that_it_can_be_pasted_and_read_back(tmp_path):

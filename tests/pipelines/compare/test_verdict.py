@@ -145,6 +145,39 @@ def test_a_circuit_that_does_what_the_model_does_transfers_where_the_own_one_doe
     assert because.endswith("half of its edges keep 0.90 [0.90, 0.90] of what the whole model does")
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "advice"),
+    [
+        # A mean of .6 with 2.365 * .350 / sqrt(8) = .2925 to either side: (.2925 / .1) ** 2 = 8.56.
+        (0.1, 1.1, "discover b on about 8.6 times as many prompts: 69 that judge it, in place of 8, would exclude one"),
+        (-1.0, 2.0, "more prompts of b will hardly help: 0.50 is about one half"),
+    ],
+)
+def test_an_interval_that_holds_one_half_says_how_many_prompts_would_narrow_it_and_of_which_task(low, high, advice):
+    a, b = on_task(0, 1, 0.1, 0.0), on_task(1, 0, 0.5, 0.0)
+    # Of prompts that all have the same gap, so that the share's interval is that of a mean.
+    ones = {member: np.full(len(SIZES), values.mean()) for member, values in b.values.items()}
+    spread = {**ones, Member("own", (0,)): np.linspace(low, high, len(SIZES))}
+    flat = Baseline(np.ones(len(SIZES)), np.zeros(len(SIZES)), None)
+    found = verdict(a, OnTask(1, flat, spread), ("a", "b"), 0.5)
+    (said,) = found.advice
+    assert said.startswith(advice)
+    assert "square root" in said
+    assert len(found.because) == 1
+
+
+def test_what_more_prompts_would_not_decide_is_told():
+    needless = judged((0.9, 0.8), (0.7, 0.6), 0.01, without=0.2, drawn=0.1)
+    assert all(text.startswith("more prompts will hardly help: other heads do the same") for text in needless.advice)
+    a, b = on_task(0, 1, 0.9, 0.8), on_task(1, 0, 0.7, 0.6)
+    padded = OnTask(0, a.baseline, {**a.values, Member("half", (0,)): 0.9 * SIZES})
+    (smaller,) = verdict(padded, b, ("a", "b"), 0.01).advice
+    assert smaller.startswith("choose a smaller circuit of a (--edges)")
+    flat = OnTask(0, Baseline(SIZES, SIZES, None), on_task(0, 1, 0.9, 0.9).values)
+    (gap,) = verdict(flat, on_task(1, 0, 0.9, 0.9), ("a", "b"), 0.5).advice
+    assert gap.startswith("discover a with a corruption or a metric")
+
+
 def test_without_a_gap_nothing_is_decided():
     flat = OnTask(0, Baseline(SIZES, SIZES, None), on_task(0, 1, 0.9, 0.9).values)
     found = verdict(flat, on_task(1, 0, 0.9, 0.9), ("a", "b"), 0.5)
@@ -173,5 +206,6 @@ def test_every_undecided_verdict_says_what_failed_and_no_other_does():
         for b in sides:
             one = verdict(OnTask(0, a.baseline, values), b, ("a", "b"), 0.01)
             assert (one.name == "undecided") == bool(one.because)
+            assert len(one.advice) == len(one.because)
             found.add(one.name)
     assert found == {"shared mechanism", "contained", "transfer without overlap", "overlap only", "undecided"}

@@ -124,9 +124,14 @@ def test_the_command_that_is_named_finds_a_faithful_circuit(circuits: Any, tiny:
     assert circuits(*again, "--json").json["faithfulness"] >= 0.85
 
 
+def searched(ranking: str, n_edges: int, share: float, *tried: int, found: int | None = None) -> dict[str, Any]:
+    """A ranking whose size was searched, or given where none was tried."""
+    searches = [{"of": "edges", "size": found, "tried": [[n, share] for n in tried], "falls": []}] if tried else []
+    return {"ranking": ranking, "n_edges": n_edges, "faithfulness": share, "searches": searches}
+
+
 def test_what_is_advised_beyond_the_model_is_not_what_was_tried():
-    signed = {"ranking": "signed", "searches": [], "faithfulness": 2.1, "n_edges": 40}
-    absolute = {"ranking": "absolute", "searches": [], "faithfulness": 0.48, "n_edges": 40}
+    signed = searched("signed", 40, 2.1)
 
     def said(ranking: str, *choices: dict[str, Any]) -> str:
         summary = summary_of(2.0, [1.8, 2.2], 2.1)
@@ -135,8 +140,28 @@ def test_what_is_advised_beyond_the_model_is_not_what_was_tried():
         return text.partition("behavior. ")[2]
 
     assert said("signed", signed) == "Rank by magnitude (--ranking absolute)."
-    assert said("signed", signed, absolute).startswith("40 edges by magnitude keep 0.48 on the prompts that choose: ")
-    assert said("absolute", absolute | {"faithfulness": 2.1}) == "Ask for more edges (--edges)."
+    assert said("absolute", searched("absolute", 40, 2.1)) == "Ask for more than its 30 edges (--edges)."
+    of_size = said("signed", signed, searched("absolute", 40, 0.48))
+    assert of_size.startswith("40 edges by magnitude keep 0.48 on the prompts that choose. --ranking absolute without")
+    faithful = said("signed", signed, searched("absolute", 60, 0.9, 59, 60, found=60))
+    assert faithful.endswith("by magnitude keep 0.90 on the prompts that choose: take them (--ranking absolute).")
+    beyond = said("signed", signed, searched("absolute", 60, 1.9, 59, 60, found=60))
+    assert beyond.endswith(": ask for more than 60 of them (--ranking absolute --edges).")
+
+
+def test_a_search_by_magnitude_that_stopped_early_says_which_sizes_it_did_not_try():
+    """Below the size that the signed ranking has found, as only fewer edges would be better."""
+    summary = summary_of(1.24, [1.2, 1.3], 1.1)
+    signed = searched("signed", 14, 1.1, 1, 2, 14, found=14)
+    for largest, ends in (
+        (13, "None beyond 13 was tried: --ranking absolute searches those too."),
+        (40, "no size that was tried does better: rank with another method."),
+    ):
+        absolute = searched("absolute", 4, 0.14, 1, 4, largest)
+        summary["choice"] = {"ranking": "signed", "choices": [signed, absolute], "would_do": None}
+        (text,) = of_circuit(summary, tolerance=0.15, searching=None)
+        assert "4 edges by magnitude keep 0.14 on the prompts that choose, and no size" in text
+        assert text.endswith(ends)
 
 
 @pytest.mark.parametrize(

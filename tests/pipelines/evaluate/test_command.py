@@ -22,6 +22,7 @@ from circuits.evaluation.ranking import edge_auroc, node_auroc
 from circuits.masks import Parts, random_circuits_of
 from circuits.metrics import METRICS
 from circuits.model.load import load_model
+from circuits.quantities import QUANTITIES
 from pipelines import discover, evaluate, open_run
 from pipelines.engine.store import Store
 from pipelines.engine.watch import JobWatch
@@ -84,6 +85,9 @@ def test_json_is_one_object_with_every_number_of_an_edge_run(circuits: Command, 
             assert entry["interval"] is None
     assert all((entry["share_interval"] is not None) == has_shares for entry in absolute)
     shown = circuits("evaluate", run["run"], *SMALL).stdout
+    for name in ("distance", "cpr", "incompleteness_sampled", "minimality", "stability"):
+        quantity = QUANTITIES[name]
+        assert f"{quantity.heading}: {quantity.says}" in shown.splitlines()
     assert "95 % intervals over prompts; t, but bootstrap for CMD" in shown
     assert ("[-]" in shown) == ("intervals: shares of clean - corrupt have none" in shown) == (not has_shares)
 

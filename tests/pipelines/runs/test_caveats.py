@@ -31,11 +31,10 @@ def test_a_task_is_solved_though_other_words_are_more_likely() -> None:
 @pytest.mark.parametrize(
     ("n_correct", "n_wrong", "said"),
     [
-        (30, 1, "answers 50% of the prompts correctly, which may be chance (50%)"),
-        (20, 3, "answers 33% of the prompts correctly, which may be chance (25%)"),
+        (30, 1, "answers 50% of the prompts correctly, no more than by chance (50%)"),
         (24, 3, "answers 40% of the prompts correctly: this is not"),
         (15, 46, "answers 25% of the prompts correctly: this is not"),
-        (0, 1, "answers 0% of the prompts correctly, which may be chance (50%)"),
+        (0, 1, "answers 0% of the prompts correctly, no more than by chance (50%)"),
     ],
 )
 def test_a_task_that_is_not_solved_is_named_with_what_chance_gives(n_correct: int, n_wrong: int, said: str) -> None:
@@ -45,6 +44,20 @@ def test_a_task_that_is_not_solved_is_named_with_what_chance_gives(n_correct: in
     _, advice = warning.split("not the circuit of a solved task.")
     assert ("--solved keeps only the prompts that it answers correctly" in advice) == (n_correct > 0)
     assert ("by luck" in advice) == ("chance" in said and n_correct > 0)
+
+
+@pytest.mark.parametrize(("n_correct", "n", "n_wrong", "fewest"), [(3, 3, 1, 4), (20, 60, 3, 104), (3, 4, 1, 16)])
+def test_prompts_that_are_too_few_to_tell_are_no_task_that_is_not_solved(
+    n_correct: int, n: int, n_wrong: int, fewest: int
+) -> None:
+    """More prompts would tell; keeping only solved ones would not."""
+    (warning,) = of_accuracy(summary_of(n_correct, 0, n, n_wrong=n_wrong))
+    assert f"too few prompts to tell. At this accuracy it takes at least {fewest}." in warning
+    assert "--solved" not in warning
+    assert "not the circuit" not in warning
+    # With as many, and as many of them right, it is told.
+    enough = -(-fewest // n) * n
+    assert all("too few" not in text for text in of_accuracy(summary_of(n_correct * enough // n, 0, enough)))
 
 
 def test_a_model_of_one_output_is_neither_right_nor_wrong() -> None:
@@ -61,7 +74,7 @@ def test_what_the_baseline_says_is_said_with_the_gap_where_it_may_be_none() -> N
     assert at_baseline(Baseline(np.tile(clean, 15), np.tile(far, 15), np.tile(solved, 15)), of_many) is None
     said = at_baseline(Baseline(clean, near, ~solved), prompts)
     assert said is not None
-    assert "of the 4 prompts run so far: The model answers 0% of the prompts correctly, which may" in said
+    assert "of the 4 prompts run so far: The model answers 0% of the prompts correctly, no more" in said
     # t(3) = 3.182; sd 1.291 of the values and 1.155 of the differences -1, 1, -1, 1, both over the root of 4.
     each = "2.500 [0.446, 4.554]"
     assert f"may not differ in the metric: clean {each}, corrupt {each}, gap 0.000 [-1.837, 1.837]." in said
