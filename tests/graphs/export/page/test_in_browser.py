@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from circuits.components import Edge
 from circuits.scores import EdgeScores
 from graphs import CircuitGraph, Greedy, compare
 from graphs.annotations import annotations_from
@@ -400,13 +403,59 @@ def test_the_legend_shows_what_is_drawn(opened, graph, scores, extras):
     assert words[1] not in legend(page), "no query head is drawn beside a key-value head"
 
 
-def test_lines_end_in_the_marker_of_the_input_that_they_enter(opened, graph):
+def markers(page: Any, which: str = ".marker") -> list[tuple[str, str]]:
+    """(name of the box, shape) of markers, each as often as it is drawn."""
+    of = "cy.getElementById(node.id().split('<')[0]).data('label'), node.style('shape')"
+    found = page.page.evaluate(f"(({{cy}}) => cy.nodes({which!r}).map((node) => [{of}]))(circuitPage.canvas)")
+    return sorted((name, shape) for name, shape in found)
+
+
+def entered(edges: Iterable[Edge]) -> list[tuple[str, str]]:
+    """The inputs of heads that edges enter, each once, with the shape of its marker."""
+    shapes = {"q": "ellipse", "k": "rectangle", "v": "triangle"}
+    return sorted({(str(edge.target), shapes[edge.port]) for edge in edges if edge.port is not None})
+
+
+def test_an_input_of_a_head_has_one_upright_marker_that_its_lines_end_in(opened, graph):
     page = opened(graph)
-    drawn = page.page.evaluate(
-        "circuitPage.canvas.cy.edges().map((edge) => [edge.data('selects').edge, edge.style('target-arrow-shape')])"
+    edges = [item.edge for item in graph.edges]
+    assert markers(page) == entered(edges)
+    assert len(entered(edges)) < sum(edge.port is not None for edge in edges), "lines share markers"
+    assert page.page.evaluate("circuitPage.canvas.cy.edges('[target-arrow-shape != \"none\"]').length") == 0
+    ends = page.page.evaluate(
+        """(async ({cy}) => {
+            await new Promise(requestAnimationFrame);
+            await new Promise(requestAnimationFrame);
+            return cy.edges().filter((edge) => edge.data("enters")).map((edge) => {
+                const end = edge.targetEndpoint(), marker = cy.getElementById(edge.data("enters"));
+                const [at, box] = [marker.position(), edge.target().position().y + edge.target().height() / 2];
+                return [end.x - at.x, end.y - at.y, at.y - marker.height() / 2 - box];
+            });
+        })(circuitPage.canvas)"""
     )
-    shapes = {None: "none", "q": "circle", "k": "square", "v": "triangle"}
-    assert dict(drawn) == {number: shapes[item.edge.port] for number, item in enumerate(graph.edges)}
+    assert len(ends) == sum(edge.port is not None for edge in edges)
+    assert np.abs(np.array(ends)).max(axis=0).tolist() == pytest.approx([0, 3.5, 0], abs=0.01)
+    page.page.fill("#top", "5")
+    names = set(page.shown())
+    assert markers(page) == entered(edge for edge in edges if edge.name in names)
+
+
+def test_markers_stand_out_with_the_lines_that_enter_them(opened, graph):
+    page = opened(graph)
+    edges = [item.edge for item in graph.edges]
+    source = str(next(edge.source for edge in edges if edge.port is not None))
+    page.page.evaluate("(node) => circuitPage.select({ node })", [node.name for node in graph.nodes].index(source))
+    touched = entered(edge for edge in edges if source in (str(edge.source), str(edge.target)))
+    assert markers(page, ".marker.near") == touched
+    assert len(markers(page, ".marker.far")) == len(entered(edges)) - len(touched) > 0
+
+
+def test_lines_into_a_group_share_its_markers(opened, graph):
+    page = opened(graph)
+    heads = [node.name for node in graph.nodes if node.component.is_head and node.component.layer == 3]
+    page.page.evaluate("(nodes) => circuitPage.annotate((all) => { all.groups = [{name: 'last', nodes}] })", heads)
+    shapes = {shape for name, shape in entered(item.edge for item in graph.edges) if name in heads}
+    assert [shape for name, shape in markers(page) if name.startswith("last")] == sorted(shapes)
 
 
 def test_a_chosen_key_value_head_stands_out_with_the_heads_that_it_serves(opened, graph):
@@ -446,7 +495,7 @@ def test_names_have_room_in_their_boxes(opened, graph):
     room = """(() => {
         const {cy} = circuitPage.canvas, pen = document.createElement("canvas").getContext("2d");
         pen.font = "14px system-ui, sans-serif";
-        return cy.nodes().not(".layer").map((node) => node.data("width") - pen.measureText(node.data("label")).width);
+        return cy.nodes(".box").map((node) => node.data("width") - pen.measureText(node.data("label")).width);
     })()"""
     page = opened(graph)
     assert any(".kv" in node.name for node in graph.nodes)
