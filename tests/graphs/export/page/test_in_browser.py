@@ -14,7 +14,7 @@ import pytest
 
 from circuits.components import Edge
 from circuits.scores import EdgeScores
-from graphs import CircuitGraph, Greedy, compare
+from graphs import CircuitGraph, Greedy, compare, diff_of_many
 from graphs.annotations import annotations_from
 from graphs.export.page.extras import CircuitExtras, MeasuredPart, PageExtras, Pattern, Reading, ShownPrompt
 from graphs.figures.layered.scene import scene_of
@@ -482,6 +482,37 @@ def test_the_legend_of_a_comparison_shows_what_is_drawn(opened, graph, scores):
     assert "works against the behavior" in entries
     page.page.evaluate("circuitPage.filter({...circuitPage.everything(), only: 'shared'})")
     assert f"only {b}" not in legend(page)
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_what_some_of_three_circuits_have_is_dotted_and_nothing_else_is(opened, graph, random_edge_scores, dark):
+    graphs = [graph, *(CircuitGraph.from_scores(random_edge_scores(GROUPED, seed=s), Greedy(60)) for s in (8, 9))]
+    page = opened(graphs, dark=dark)
+    lines, boxes = page.page.evaluate(
+        """(({cy, data}) => {
+            const look = (line) => [line.style("line-style"), line.style("line-dash-pattern")];
+            const lines = cy.edges().map((line) => [data.names[line.data("selects").edge], ...look(line)]);
+            return [lines, cy.nodes(".box").map((node) => [node.data("label"), node.style("border-style")])];
+        })(circuitPage.canvas)"""
+    )
+    parts = diff_of_many(graphs)
+    scores: dict[str, list[float]] = {}
+    for edge in (item for one in graphs for item in one.edges if item.score is not None):
+        scores.setdefault(edge.name, []).append(edge.score)
+    kinds = dict(zip(parts.edges.names, parts.edges.memberships(), strict=True))
+    looks = {
+        (False, False): ("solid", None),
+        (False, True): ("dashed", "6 3"),
+        (True, False): ("dashed", "2 3"),
+        (True, True): ("dashed", "6 3 2 3"),
+    }
+    expected = {name: looks[kind == "some", all(score < 0 for score in scores[name])] for name, kind in kinds.items()}
+    assert {name: (style, pattern if style == "dashed" else None) for name, style, pattern in lines} == expected
+    assert set(looks.values()) == set(expected.values()), "every look is there"
+    nodes = dict(zip(parts.nodes.names, parts.nodes.memberships(), strict=True))
+    assert dict(boxes) == {name: "dashed" if kind == "some" else "solid" for name, kind in nodes.items()}
+    swatch = page.page.locator("#legend .key", has_text="in some").locator(".swatch")
+    assert swatch.evaluate("(swatch) => getComputedStyle(swatch).borderTopStyle") == "dotted"
 
 
 def test_the_legend_of_a_comparison_is_seen_with_its_drawing(opened, graph, scores):
