@@ -6,7 +6,8 @@ import { BESIDE, HEIGHT, routes } from "./routes.js";
 
 const NARROW = 600; // pixels of a canvas in which names are short and large: layers stand beside the rows
 const INSETS = { q: -0.28, k: 0, v: 0.28 }; // where lines into a head arrive, in widths of its box
-const MARKERS = { q: ["circle", "filled"], k: ["square", "hollow"], v: ["triangle", "hollow"] }; // and what is at their ends
+const MARKERS = { q: "ellipse", k: "rectangle", v: "triangle" }; // the shape there, one for all lines into an input
+const MARKER = 7; // pixels of it
 
 export class Canvas {
   constructor(container, data, { select, tip }) {
@@ -46,7 +47,7 @@ export class Canvas {
       group: "nodes",
       data: { id: `n${at}`, label: node.name, short: node.short, width: node.width, tip: tipOfNode(data, at), selects: { node: at } },
       position: { x: node.x, y: node.y },
-      classes: node.is_bar ? "bar" : "",
+      classes: node.is_bar ? "box bar" : "box",
     }));
     const layers = new Map(data.nodes.filter(({ layer }) => layer !== null).map((node) => [node.layer, node.y]));
     for (const [layer, y] of layers) {
@@ -72,14 +73,14 @@ export class Canvas {
     this.boxes = [...used].filter((node) => typeof boxOf(node) === "number" && !data.nodes[node].is_bar);
     const layers = new Set(this.boxes.map((node) => data.nodes[node].layer));
     cy.batch(() => {
-      cy.nodes(".group").remove();
+      cy.nodes(".group, .marker").remove();
       data.nodes.forEach((_, at) => {
         cy.getElementById(`n${at}`).toggleClass("hidden", !used.has(at) || typeof boxOf(at) === "string");
       });
       cy.nodes(".layer").forEach((node) => node.toggleClass("hidden", !layers.has(Number(node.id().slice(1)))));
       groups.forEach((group, at) => {
         const members = data.nodes.flatMap((node, number) => (used.has(number) && group.nodes.includes(node.name) ? [number] : []));
-        if (members.length) cy.add(groupBox(data, group, at, members, cy.nodes().not(".hidden").not(".layer")));
+        if (members.length) cy.add(groupBox(data, group, at, members, this.#there()));
       });
       const wanted = new Map(lines.map((line) => [idOf(line), line]));
       const extra = cy.edges().filter((edge) => !wanted.has(edge.id()));
@@ -93,6 +94,7 @@ export class Canvas {
         if (Object.entries(bends[at]).some(([name, value]) => edge.data(name) !== value)) edge.data(bends[at]);
       });
       cy.add(lines.flatMap((line, at) => (isThere.has(idOf(line)) ? [] : [this.#line(idOf(line), line, bends[at], colors)])));
+      cy.add(markersOf(lines, ways));
     });
     this.#mend(lines, ways);
     this.#describe();
@@ -108,9 +110,14 @@ export class Canvas {
     if (digits < 12) this.#mend(lines, ways, digits + 1);
   }
 
+  // The boxes in the drawing now.
+  #there() {
+    return this.cy.nodes(".box").not(".hidden");
+  }
+
   // Lines lead around the boxes that are there now.
   #ways(lines) {
-    const boxes = this.cy.nodes().not(".hidden").not(".layer").map((node) => ({
+    const boxes = this.#there().map((node) => ({
       id: node.id(), ...node.position(), width: node.data("width"), isBar: node.hasClass("bar"),
     }));
     const widths = new Map(boxes.map(({ id, width }) => [id, width]));
@@ -126,15 +133,13 @@ export class Canvas {
   #line(id, line, bends, colors) {
     const { data } = this;
     const look = lineLook(data, line, colors);
-    const [marker, markerFill] = MARKERS[line.port] ?? ["none", "filled"];
     return {
       group: "edges",
       data: {
         id,
         source: boxId(line.from),
         target: boxId(line.to),
-        marker,
-        markerFill,
+        enters: inputOf(line),
         ...look,
         ...bends,
         selects: line.isPlain ? { edge: line.edges[0] } : { edges: line.edges },
@@ -165,12 +170,19 @@ export class Canvas {
       cy.elements().removeClass("chosen near far");
       const chosen = this.#elementsOf(selection);
       if (chosen.empty()) return;
-      const near = chosen.union(chosen.connectedEdges()).union(chosen.connectedEdges().connectedNodes()).union(chosen.connectedNodes()).union(this.#besides(chosen));
+      const lines = chosen.edges().union(chosen.connectedEdges());
+      const near = chosen.union(lines).union(lines.connectedNodes()).union(this.#entered(lines)).union(this.#besides(chosen));
       cy.elements().not(near).not(".layer").addClass("far");
       near.addClass("near");
       chosen.addClass("chosen");
     });
     this.#describe(selection);
+  }
+
+  // The markers of the inputs that lines enter.
+  #entered(lines) {
+    const inputs = new Set(lines.map((line) => line.data("enters")));
+    return this.cy.nodes(".marker").filter((marker) => inputs.has(marker.id()));
   }
 
   // The heads that a chosen key-value head serves, and the other way round.
@@ -221,7 +233,7 @@ export class Canvas {
 
   // The box nearest to another in a direction of the screen; null at the rim.
   neighbor(from, [dx, dy]) {
-    const places = this.cy.nodes().not(".hidden").not(".layer");
+    const places = this.#there();
     if (from === null || from.empty()) return places.length ? places[0].data("selects") : null;
     const here = from.position();
     let best = null;
@@ -243,7 +255,7 @@ export class Canvas {
   }
 
   #describe(selection = null) {
-    const what = `${this.lines.length} lines between ${this.cy.nodes().not(".hidden").not(".layer").length} boxes, by layer`;
+    const what = `${this.lines.length} lines between ${this.#there().length} boxes, by layer`;
     const chosen = this.#elementsOf(selection);
     const said = chosen.empty() ? "" : `. Selected: ${chosen[0].data("tip")}`;
     this.container.setAttribute("aria-label", `Circuit: ${what}${said}`);
@@ -256,6 +268,24 @@ function boxId(box) {
 
 function idOf(line) {
   return line.isPlain ? `e${line.edges[0]}` : `m${line.from}>${line.to}<${line.port ?? ""}`;
+}
+
+// The input of a head that a line enters; null where it enters a box as a whole.
+function inputOf({ to, port }) {
+  return port in MARKERS ? `${boxId(to)}<${port}>` : null;
+}
+
+// One marker for every input that lines enter, upright however they arrive: as the figures have it.
+function markersOf(lines, ways) {
+  const inputs = new Map(lines.map((line, at) => [inputOf(line), { port: line.port, end: ways[at].points.at(-1) }]));
+  inputs.delete(null);
+  return [...inputs].map(([id, { port, end: [x, y] }]) => ({
+    group: "nodes",
+    data: { id, shape: MARKERS[port] },
+    position: { x, y: y + MARKER / 2 },
+    classes: `marker ${port}`,
+    selectable: false,
+  }));
 }
 
 // A group stands in a row of one of its nodes, near the mean of them all, and on no other box where there is room.
@@ -272,7 +302,7 @@ function groupBox(data, group, at, members, others) {
     group: "nodes",
     data: { id: `g${at}`, label, short: label, width, tip: label, selects: { group: at } },
     position: { x, y },
-    classes: "group",
+    classes: "box group",
   };
 }
 
@@ -323,9 +353,11 @@ function styleSheet(colors, isNarrow) {
       },
     },
     { selector: "node[width]", style: { width: "data(width)" } },
-    { selector: "node[fill]", style: { "background-color": "data(fill)", "border-color": "data(frame)", "border-width": "data(line)", color: "data(text)" } },
+    { selector: "node[fill]", style: { "background-color": "data(fill)", "border-color": "data(frame)", "border-width": "data(line)", "border-style": "data(border)", "border-dash-pattern": [2, 3], color: "data(text)" } },
     { selector: "node.group", style: { "background-color": colors.neutral, "border-color": colors.accent, "border-width": 2.4, "border-style": "double", color: colors.ink, "font-size": 14, "font-weight": "bold" } },
     { selector: "node.layer", style: { "background-opacity": 0, "border-width": 0, width: 24, color: colors.gray, "font-size": isNarrow ? 22 : 12, events: "no" } },
+    { selector: "node.marker", style: { shape: "data(shape)", label: "", width: MARKER, height: MARKER, "border-color": colors.ink, "border-width": 1, "z-index": 11, events: "no" } },
+    ...[["q", colors.ink], ["k", colors.paper], ["v", colors.pale]].map(([port, fill]) => ({ selector: `node.marker.${port}`, style: { "background-color": fill } })),
     {
       selector: "edge",
       style: {
@@ -337,12 +369,8 @@ function styleSheet(colors, isNarrow) {
         "target-endpoint": "data(to)",
         "line-color": "data(color)",
         "line-style": "data(dash)",
+        "line-dash-pattern": "data(pattern)",
         width: "data(width)",
-        "target-arrow-shape": "data(marker)",
-        "target-arrow-fill": "data(markerFill)",
-        "target-arrow-color": colors.ink,
-        "target-arrow-width": 1,
-        "arrow-scale": 0.6,
         "z-index": 1,
       },
     },

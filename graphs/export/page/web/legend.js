@@ -31,7 +31,7 @@ function ofSeveral(data, { lines, boxes }) {
   const entries = [
     ...data.circuits.map(({ label }, at) => [at, `circuit-${at % 6}`, `only ${label}`]),
     ["shared", "shared", areTwo ? "in both" : "in all"],
-    ["some", "gray", "in some"],
+    ["some", "gray dotted", "in some"],
     ["flipped", "flipped", "in both, sign flipped"],
   ].filter(([kind]) => drawn.has(kind)).map(([, ...entry]) => entry);
   return lines.some((line) => isAgainst(data, line)) ? [...entries, ["ink dashed", "works against the behavior"]] : entries;

@@ -31,7 +31,7 @@ export function summed(data, edges, circuit) {
   return scores.length ? scores.reduce((total, score) => total + score, 0) : null;
 }
 
-// Dashed where a line works against the behavior, in every circuit that has it.
+// Whether a line works against the behavior, in every circuit that has it: it is dashed.
 export function isAgainst(data, { edges }) {
   const scores = data.circuits.map((_, at) => summed(data, edges, at)).filter((score) => score !== null);
   return scores.length > 0 && scores.every((score) => score < 0);
@@ -40,7 +40,15 @@ export function isAgainst(data, { edges }) {
 export function lineLook(data, line, colors) {
   const kind = lineKind(data, line), strength = Math.max(...line.edges.map((edge) => data.edges.strength[edge]));
   const own = kind === "unsigned" ? colors.gray : colors[kind] ?? memberColor(kind, colors);
-  return { color: mixed(own, 0.4 + 0.6 * strength, colors.paper), width: 0.7 + 3 * strength, dash: isAgainst(data, line) ? "dashed" : "solid", z: strength };
+  const [dash, pattern] = dashes(kind === "some", isAgainst(data, line));
+  return { color: mixed(own, 0.4 + 0.6 * strength, colors.paper), width: 0.7 + 3 * strength, dash, pattern, z: strength };
+}
+
+// The style of a line, and its dashes and gaps in pixels: dots where some of the circuits have it and others not, since the
+// colors of weak lines do not tell that from what all have; dashes where it works against the behavior; both where both.
+function dashes(isInSome, isDashed) {
+  const pattern = [...(isDashed ? [6, 3] : []), ...(isInSome ? [2, 3] : [])];
+  return pattern.length ? ["dashed", pattern.join(" ")] : ["solid", "6 3"];
 }
 
 export function memberColor(member, colors) {
@@ -51,12 +59,12 @@ export function memberColor(member, colors) {
 export function boxLook(data, at, colors) {
   const node = data.nodes[at];
   if (data.circuits.length > 1 && !node.is_bar) {
-    const own = memberColor(nodeMembership(data, at), colors);
-    return { fill: mixed(own, 0.18, colors.paper), frame: own, line: 1.4, text: colors.ink };
+    const member = nodeMembership(data, at), own = memberColor(member, colors);
+    return { fill: mixed(own, 0.18, colors.paper), frame: own, line: 1.4, border: member === "some" ? "dashed" : "solid", text: colors.ink };
   }
-  if (node.is_bar) return { fill: colors.ink, frame: colors.ink, line: 0, text: colors.paper };
+  if (node.is_bar) return { fill: colors.ink, frame: colors.ink, line: 0, border: "solid", text: colors.paper };
   const frame = node.role === null ? mixed(colors.ink, 0.55, colors.paper) : colors.roles.get(node.role);
-  return { fill: fillOf(node, colors), frame, line: node.role === null ? 0.8 : 2.4, text: colors.ink };
+  return { fill: fillOf(node, colors), frame, line: node.role === null ? 0.8 : 2.4, border: "solid", text: colors.ink };
 }
 
 function fillOf(node, colors) {

@@ -70,12 +70,17 @@ class Page {
     showDetails(this);
   }
 
-  // How many edges each choice of circuits would show, with the other filters as they are.
+  // How many edges each choice of circuits would show, with the other filters as they are; one that would show none
+  // is not to be chosen.
   countMembers() {
     if (this.data.circuits.length < 2) return;
     const kept = shownEdges(this.data, { ...this.state.settings, only: null, top: null });
     const number = (only) => kept.filter((edge) => only === "" || String(edgeMembership(this.data, edge)) === ({ a: "0", b: "1" }[only] ?? only)).length;
-    for (const field of document.querySelectorAll("[data-count]")) field.textContent = number(field.dataset.count).toLocaleString("en");
+    for (const field of document.querySelectorAll("[data-count]")) {
+      const { count: only } = field.dataset, choice = field.closest("label").control, n = number(only);
+      field.textContent = n.toLocaleString("en");
+      choice.disabled = n === 0 && only !== "" && !choice.checked;
+    }
   }
 
   // `isFromList`: the drawing moves to what is selected, and the panel is told to screen readers.

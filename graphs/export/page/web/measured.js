@@ -4,11 +4,17 @@ import { count, share, shareInterval } from "./dom.js";
 
 // "60 of 636 edges, 71 % of the score. Faithfulness of these edges: 0.43 [0.38, 0.48] on the prompts that chose."
 export function liveLine(data, shown) {
-  if (data.circuits.length > 1) return ofSeveral(data, shown);
-  const circuit = data.circuits[0];
-  if (circuit.reason) return `This circuit is empty: ${circuit.reason}`;
+  const [circuit, ...others] = data.circuits;
+  if (!data.n) return emptyLine(data.circuits);
   if (!shown.length) return `0 of ${count(data.n, "edge")}: these filters leave nothing. Loosen one of them.`;
+  if (others.length) return ofSeveral(data, shown);
   return `${sizeText(data, shown, 0)}. ${faithfulnessText(circuit, shown)}`;
+}
+
+// Why there is nothing, whatever is filtered.
+function emptyLine(circuits) {
+  if (circuits.length === 1) return `This circuit is empty: ${circuits[0].reason}`;
+  return `These circuits are empty: ${circuits.map(({ label, reason }) => `${label}: ${reason}`).join("; ")}`;
 }
 
 // "ioi: 30 of 48 edges; greater-than: 90 of 158 edges; in both: 12."

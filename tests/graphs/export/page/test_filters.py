@@ -110,6 +110,37 @@ def test_of_three_circuits_every_choice_has_the_edges_that_python_counts(opened,
     ]
 
 
+def test_filters_that_leave_nothing_say_so_of_however_many_circuits(opened, random_edge_scores, graph):
+    others = [CircuitGraph.from_scores(random_edge_scores(GROUPED, seed=seed), Greedy(60)) for seed in (8, 9)]
+    for subject in (graph, compare(graph, others[0]), [graph, *others]):
+        page = opened(subject)
+        page.page.fill("#min-score", "1e6")
+        n = page.page.evaluate("circuitPage.data.n")
+        assert page.page.inner_text("#live") == f"0 of {n} edges: these filters leave nothing. Loosen one of them."
+
+
+def test_circuits_that_are_empty_say_why(opened):
+    nothing = CircuitGraph.from_edges(GROUPED, [])
+    assert nothing.reason
+    assert opened(nothing).page.inner_text("#live") == f"This circuit is empty: {nothing.reason}"
+    page = opened([nothing, nothing], PageExtras([CircuitExtras(label=label) for label in "ab"]))
+    assert page.page.inner_text("#live") == f"These circuits are empty: a: {nothing.reason}; b: {nothing.reason}"
+
+
+def test_a_choice_of_circuits_that_would_show_nothing_is_not_offered(opened, graph, scores):
+    smaller = CircuitGraph.from_scores(scores, Greedy(40))
+    page = opened(compare(graph, smaller))
+    choice = {only: page.page.locator(f'input[name="only"][value="{only}"]') for only in ("", "shared", "a", "b")}
+    has = {"a": {edge.name for edge in graph.edges}, "b": {edge.name for edge in smaller.edges}}
+    assert not has["b"] - has["a"]
+    assert [choice[only].is_disabled() for only in choice] == [False, False, False, True]
+    page.page.check('input[name="only"][value="a"]')
+    page.page.fill("#min-score", "1e6")
+    assert [choice[only].is_disabled() for only in choice] == [False, True, False, True], "what is chosen can be left"
+    page.page.click("#reset")
+    assert [choice[only].is_disabled() for only in choice] == [False, False, False, True]
+
+
 def test_the_page_begins_with_the_settings_that_were_asked_for(opened, graph, extras):
     settings = DrawingSettings(top=20, heads_only=True, ports=("q", "v"), layers=(1, 3))
     page = opened(graph, replace(extras, settings=settings))

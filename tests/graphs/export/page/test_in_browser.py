@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from circuits.components import Edge
 from circuits.scores import EdgeScores
-from graphs import CircuitGraph, Greedy, compare
+from graphs import CircuitGraph, Greedy, compare, diff_of_many
 from graphs.annotations import annotations_from
 from graphs.export.page.extras import CircuitExtras, MeasuredPart, PageExtras, Pattern, Reading, ShownPrompt
 from graphs.figures.layered.scene import scene_of
@@ -400,13 +403,60 @@ def test_the_legend_shows_what_is_drawn(opened, graph, scores, extras):
     assert words[1] not in legend(page), "no query head is drawn beside a key-value head"
 
 
-def test_lines_end_in_the_marker_of_the_input_that_they_enter(opened, graph):
+def markers(page: Any, which: str = ".marker") -> list[tuple[str, str]]:
+    """(name of the box, shape) of markers, each as often as it is drawn."""
+    of = "cy.getElementById(node.id().split('<')[0]).data('label'), node.style('shape')"
+    found = page.page.evaluate(f"(({{cy}}) => cy.nodes({which!r}).map((node) => [{of}]))(circuitPage.canvas)")
+    return sorted((name, shape) for name, shape in found)
+
+
+def entered(edges: Iterable[Edge]) -> list[tuple[str, str]]:
+    """The inputs of heads that edges enter, each once, with the shape of its marker."""
+    shapes = {"q": "ellipse", "k": "rectangle", "v": "triangle"}
+    return sorted({(str(edge.target), shapes[edge.port]) for edge in edges if edge.port is not None})
+
+
+def test_an_input_of_a_head_has_one_upright_marker_that_its_lines_end_in(opened, graph):
     page = opened(graph)
-    drawn = page.page.evaluate(
-        "circuitPage.canvas.cy.edges().map((edge) => [edge.data('selects').edge, edge.style('target-arrow-shape')])"
+    edges = [item.edge for item in graph.edges]
+    assert markers(page) == entered(edges)
+    assert len(entered(edges)) < sum(edge.port is not None for edge in edges), "lines share markers"
+    arrows = page.page.evaluate("circuitPage.canvas.cy.edges().map((edge) => edge.style('target-arrow-shape'))")
+    assert set(arrows) == {"none"}
+    ends = page.page.evaluate(
+        """(async ({cy}) => {
+            await new Promise(requestAnimationFrame);
+            await new Promise(requestAnimationFrame);
+            return cy.edges().filter((edge) => edge.data("enters")).map((edge) => {
+                const end = edge.targetEndpoint(), marker = cy.getElementById(edge.data("enters"));
+                const [at, box] = [marker.position(), edge.target().position().y + edge.target().height() / 2];
+                return [end.x - at.x, end.y - at.y, at.y - marker.height() / 2 - box];
+            });
+        })(circuitPage.canvas)"""
     )
-    shapes = {None: "none", "q": "circle", "k": "square", "v": "triangle"}
-    assert dict(drawn) == {number: shapes[item.edge.port] for number, item in enumerate(graph.edges)}
+    assert len(ends) == sum(edge.port is not None for edge in edges)
+    assert np.abs(np.array(ends)).max(axis=0).tolist() == pytest.approx([0, 3.5, 0], abs=0.01)
+    page.page.fill("#top", "5")
+    names = set(page.shown())
+    assert markers(page) == entered(edge for edge in edges if str(edge) in names)
+
+
+def test_markers_stand_out_with_the_lines_that_enter_them(opened, graph):
+    page = opened(graph)
+    edges = [item.edge for item in graph.edges]
+    source = str(next(edge.source for edge in edges if edge.port is not None))
+    page.page.evaluate("(node) => circuitPage.select({ node })", [node.name for node in graph.nodes].index(source))
+    touched = entered(edge for edge in edges if source in (str(edge.source), str(edge.target)))
+    assert markers(page, ".marker.near") == touched
+    assert len(markers(page, ".marker.far")) == len(entered(edges)) - len(touched) > 0
+
+
+def test_lines_into_a_group_share_its_markers(opened, graph):
+    page = opened(graph)
+    heads = [node.name for node in graph.nodes if node.component.is_head and node.component.layer == 3]
+    page.page.evaluate("(nodes) => circuitPage.annotate((all) => { all.groups = [{name: 'last', nodes}] })", heads)
+    shapes = {shape for name, shape in entered(item.edge for item in graph.edges) if name in heads}
+    assert [shape for name, shape in markers(page) if name.startswith("last")] == sorted(shapes)
 
 
 def test_a_chosen_key_value_head_stands_out_with_the_heads_that_it_serves(opened, graph):
@@ -434,6 +484,37 @@ def test_the_legend_of_a_comparison_shows_what_is_drawn(opened, graph, scores):
     assert f"only {b}" not in legend(page)
 
 
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_what_some_of_three_circuits_have_is_dotted_and_nothing_else_is(opened, graph, random_edge_scores, dark):
+    graphs = [graph, *(CircuitGraph.from_scores(random_edge_scores(GROUPED, seed=s), Greedy(60)) for s in (8, 9))]
+    page = opened(graphs, dark=dark)
+    lines, boxes = page.page.evaluate(
+        """(({cy, data}) => {
+            const look = (line) => [line.style("line-style"), line.style("line-dash-pattern")];
+            const lines = cy.edges().map((line) => [data.names[line.data("selects").edge], ...look(line)]);
+            return [lines, cy.nodes(".box").map((node) => [node.data("label"), node.style("border-style")])];
+        })(circuitPage.canvas)"""
+    )
+    parts = diff_of_many(graphs)
+    scores: dict[str, list[float]] = {}
+    for edge in (item for one in graphs for item in one.edges if item.score is not None):
+        scores.setdefault(edge.name, []).append(edge.score)
+    kinds = dict(zip(parts.edges.names, parts.edges.memberships(), strict=True))
+    looks = {
+        (False, False): ("solid", None),
+        (False, True): ("dashed", "6 3"),
+        (True, False): ("dashed", "2 3"),
+        (True, True): ("dashed", "6 3 2 3"),
+    }
+    expected = {name: looks[kind == "some", all(score < 0 for score in scores[name])] for name, kind in kinds.items()}
+    assert {name: (style, pattern if style == "dashed" else None) for name, style, pattern in lines} == expected
+    assert set(looks.values()) == set(expected.values()), "every look is there"
+    nodes = dict(zip(parts.nodes.names, parts.nodes.memberships(), strict=True))
+    assert dict(boxes) == {name: "dashed" if kind == "some" else "solid" for name, kind in nodes.items()}
+    swatch = page.page.locator("#legend .key", has_text="in some").locator(".swatch")
+    assert swatch.evaluate("(swatch) => getComputedStyle(swatch).borderTopStyle") == "dotted"
+
+
 def test_the_legend_of_a_comparison_is_seen_with_its_drawing(opened, graph, scores):
     page = opened(compare(graph, CircuitGraph.from_scores(scores, Greedy(60))), width=1400, height=900)
     legend, canvas = (page.page.locator(name).bounding_box() for name in ("#legend", "#canvas"))
@@ -446,7 +527,7 @@ def test_names_have_room_in_their_boxes(opened, graph):
     room = """(() => {
         const {cy} = circuitPage.canvas, pen = document.createElement("canvas").getContext("2d");
         pen.font = "14px system-ui, sans-serif";
-        return cy.nodes().not(".layer").map((node) => node.data("width") - pen.measureText(node.data("label")).width);
+        return cy.nodes(".box").map((node) => node.data("width") - pen.measureText(node.data("label")).width);
     })()"""
     page = opened(graph)
     assert any(".kv" in node.name for node in graph.nodes)

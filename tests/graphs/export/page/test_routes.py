@@ -19,7 +19,6 @@ from graphs.export.page.extras import CircuitExtras, Curve, CurvePoint, PageExtr
 from graphs.export.page.scripts import source
 from graphs.figures.layered.lanes import Row, Way, lanes
 
-MARKER = 4  # pixels: as far from the box a line may end, where a marker stands between them
 SAME = 2  # pixels: lines that are nearer look like one
 CONVERGE = 26  # pixels before a common end in which lines come together
 LEAST_SHARED = 20  # pixels: in fewer two lines cross, or touch at a corner
@@ -47,7 +46,7 @@ def drawing(page: Any) -> Drawn:
             // The library bends lines in the frame after they came.
             const is_bent = () => cy.edges().every((edge) => edge.controlPoints() !== undefined);
             for (let n = 0; n < 300 && !is_bent(); n += 1) await new Promise(requestAnimationFrame);
-            const there = cy.nodes().not(".hidden").not(".layer");
+            const there = cy.nodes(".box").not(".hidden");
             const box = (node) => [node.data("label"), node.position().x, node.position().y, node.data("width")];
             const at = ({x, y}) => [x, y];
             return [there.map(box), cy.edges().map((edge) => [
@@ -97,7 +96,7 @@ def test_no_line_passes_behind_a_box(opened, graph, chain):
             (left, right, top, _), (start_x, start_y) = drawn.boxes[begin], points[0]
             assert left <= start_x <= right and start_y == pytest.approx(top, abs=0.5)  # noqa: PT018
             (left, right, _, bottom), (end_x, end_y) = drawn.boxes[end], points[-1]
-            assert left <= end_x <= right and -0.5 <= end_y - bottom <= MARKER  # noqa: PT018
+            assert left <= end_x <= right and -0.5 <= end_y - bottom <= 0.5  # noqa: PT018
             assert np.all(np.diff(points[:, 1]) < 1e-6), "a line never turns back"
 
 
