@@ -33,6 +33,7 @@ from circuits.data.text_prompts import prompt_from_text
 from circuits.data.tokenizer import OR_A_TOKENIZER, Tokenizer, require_tokenizer
 from circuits.files import path_from, read_bytes, unreadable, write_atomically
 from circuits.lookup import missing_keys, not_one_of, unknown_keys
+from circuits.numbers import count_text, numbered
 from circuits.plain_values import plain
 from circuits.visible_text import typed_text, value_text
 
@@ -67,8 +68,7 @@ class BadPrompts(ValueError):
 def n_bad_lines(source: str, faults: Sequence[tuple[int, str]]) -> str:
     """How many lines of a file are bad, in a sentence; arguments are those of `BadPrompts`."""
     n_bad = len({number for number, _ in faults})
-    bad = f"{n_bad} bad line{'s' if n_bad > 1 else ''}"
-    return f"{source}: {bad}; a run uses none of its prompts until they are mended."
+    return f"{source}: {count_text(n_bad, 'bad line')}; a run uses none of its prompts until they are mended."
 
 
 def lines_of(faults: Sequence[tuple[int, str]]) -> dict[str, list[int]]:
@@ -77,11 +77,6 @@ def lines_of(faults: Sequence[tuple[int, str]]) -> dict[str, list[int]]:
     for number, fault in faults:
         lines.setdefault(fault, []).append(number)
     return lines
-
-
-def numbered(unit: str, numbers: Sequence[int]) -> str:
-    """`lines 2-3`: what is numbered, and which of it."""
-    return f"{unit}{'s' if len(numbers) > 1 else ''} {spans(numbers)}"
 
 
 class HasPromptSet(Protocol):
@@ -265,20 +260,22 @@ def set_of_lines(
         raise ValueError(_no_prompt(source))
     if by_label[PAIR] and len(by_label[PAIR]) < len(lines):
         raise ValueError(
-            f"{source} holds {len(by_label[PAIR])} pairs and {len(lines) - len(by_label[PAIR])} labeled prompts: give "
-            "pairs only, or labeled prompts only."
+            f"{source} holds {count_text(len(by_label[PAIR]), 'pair')} and "
+            f"{count_text(len(lines) - len(by_label[PAIR]), 'labeled prompt')}: give pairs only, or labeled prompts "
+            "only."
         )
     if by_label[PAIR]:
         return PromptSet(name, by_label[PAIR], notes=notes)
     for label in (POSITIVE, NEGATIVE):
         if not by_label[label]:
             raise ValueError(
-                f"{source} holds {len(lines)} labeled prompts and no {label} one: both are needed. Add lines such as "
-                f"{_EXAMPLES[label]}."
+                f"{source} holds {count_text(len(lines), 'labeled prompt')} and no {label} one: both are needed. Add "
+                f"lines such as {_EXAMPLES[label]}."
             )
     sides = ({(prompt.clean, prompt.answers) for prompt in by_label[label]} for label in (POSITIVE, NEGATIVE))
     if both := len(set.intersection(*sides)):
-        raise ValueError(f"{source}: {both} prompts are labeled both {POSITIVE} and {NEGATIVE}. Give each one label.")
+        labeled = f"{count_text(both, 'prompt')} {'is' if both == 1 else 'are'}"
+        raise ValueError(f"{source}: {labeled} labeled both {POSITIVE} and {NEGATIVE}. Give each one label.")
     return PromptSet(name, by_label[POSITIVE], by_label[NEGATIVE], notes)
 
 
@@ -367,13 +364,6 @@ def has_negatives(entries: Sequence[Entry]) -> bool:
 
 def _is_negative(entry: Entry) -> bool:
     return entry.record is not None and entry.record.get("label") == NEGATIVE
-
-
-def spans(numbers: Sequence[int]) -> str:
-    """`1-4, 7`: numbers in ascending order, neighbors together."""
-    starts = [n for n, number in enumerate(numbers) if n == 0 or number != numbers[n - 1] + 1]
-    runs = [numbers[start:stop] for start, stop in zip(starts, [*starts[1:], len(numbers)], strict=True)]
-    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
 
 
 def _labeled(prompt: Prompt, label: str) -> dict[str, Any]:

@@ -315,9 +315,9 @@ def test_negatives_change_the_fingerprint_and_slices_keep_them() -> None:
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
-        ([IDS, NEGATIVE], "holds 1 pairs and 1 labeled prompts: give pairs only, or labeled prompts only"),
-        ([POSITIVE], "holds 1 labeled prompts and no negative one"),
-        ([NEGATIVE], "holds 1 labeled prompts and no positive one"),
+        ([IDS, NEGATIVE], "holds 1 pair and 1 labeled prompt: give pairs only, or labeled prompts only"),
+        ([POSITIVE], "holds 1 labeled prompt and no negative one"),
+        ([NEGATIVE], "holds 1 labeled prompt and no positive one"),
         ([POSITIVE | {"label": "yes"}], "'label' holds 'yes', expected 'positive' or 'negative'"),
         ([POSITIVE | {"label": "pair"}], "'label' holds 'pair'"),
         ([{key: value for key, value in POSITIVE.items() if key != "label"}], "'label' missing"),
