@@ -106,7 +106,7 @@ def test_equal_pairs_stay_where_something_else_is_put_in(tmp_path: Path) -> None
 
 def test_a_file_of_equal_pairs_alone_says_why_nothing_is_left(tmp_path: Path) -> None:
     path = write(tmp_path / "own.jsonl", EQUAL, EQUAL | {"answer_ids": [9]})
-    with pytest.raises(ValueError, match=r"holds no prompt\. 2 of 2 prompts are left out.*line 1: clean and corr"):
+    with pytest.raises(ValueError, match=r"holds no prompt\. 2 of 2 prompts are left out.*lines 1-2: clean and corr"):
         read_prompts(path, leaves_out_unchanged=True)
 
 
