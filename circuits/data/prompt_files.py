@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeGuard
 
 from circuits.data.answers import Answer
-from circuits.data.faults import Faults, each, faults_of
+from circuits.data.faults import Faults, each, faults_of, listed_once
 from circuits.data.left_out import lines_left_out, note_of
 from circuits.data.prompts import END, NO_ANSWER, Origin, Prompt, PromptSet, positions, whole_number
-from circuits.data.records import Entry, entries_of
+from circuits.data.records import Entry, entries_of, format_named
 from circuits.data.records.keys import KEYS, has_side, keys_for, says_a_prompt
 from circuits.data.records.tables import entry_of_row, require_header
 from circuits.data.text_checks import of_tokens
@@ -58,8 +58,10 @@ class BadPrompts(ValueError):
     """
 
     def __init__(self, source: str, faults: Sequence[tuple[int, str]]) -> None:
-        said = [f"{numbered('line', own)}: {fault}" for fault, own in lines_of(faults).items()]
-        shown = [*said[:_SHOWN], *([f"... and {len(said) - _SHOWN} more"] if len(said) > _SHOWN else [])]
+        lines = lines_of(faults)
+        once, remedies = listed_once(lines)
+        said = [f"{numbered('line', own)}: {fault}" for fault, own in zip(once, lines.values(), strict=True)]
+        shown = [*said[:_SHOWN], *([f"... and {len(said) - _SHOWN} more"] if len(said) > _SHOWN else []), *remedies]
         super().__init__(f"{n_bad_lines(source, faults)}\n" + "\n".join(f"  {f}" for f in shown))
         self.faults = tuple(f"line {number}: {fault}" for number, fault in faults)
         self.of_lines = tuple(faults)
@@ -146,8 +148,8 @@ def entries_from(given: Iterable[Mapping[str, Any] | Sequence[Any]]) -> list[Ent
     """Pairs that are given as mappings, in a row, or in a frame of pandas or polars, as entries of prompt files,
     counted from 1.
 
-    A frame is read as the same table in a file is. ValueError for something else, and for a frame that names a column
-    twice.
+    A frame is read as the same table in a file is. ValueError for something else, for no pair at all, and for a frame
+    that names a column twice.
     """
     if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
         raise ValueError(
@@ -156,8 +158,12 @@ def entries_from(given: Iterable[Mapping[str, Any] | Sequence[Any]]) -> list[Ent
     if is_frame(given):
         # Of columns of one name, a row as a mapping has the last alone.
         require_header([str(name).strip() for name in given.columns])
-        return [_entry(number, row) for number, row in enumerate(_rows_of(given), start=1)]
-    return [Entry(number, _record(number, _plain_of(number, one))) for number, one in enumerate(given, start=1)]
+        entries = [_entry(number, row) for number, row in enumerate(_rows_of(given), start=1)]
+    else:
+        entries = [Entry(number, _record(number, _plain_of(number, one))) for number, one in enumerate(given, start=1)]
+    if not entries:
+        raise ValueError(f"no pair is given: give at least one, such as {_EXAMPLES[PAIR]}.")
+    return entries
 
 
 def is_frame(given: object) -> TypeGuard[pd.DataFrame]:
@@ -281,10 +287,7 @@ def set_of_lines(
 
 def _no_prompt(source: str) -> str:
     """The message for a file without a line, and how one is written."""
-    is_table = source.lower().endswith((".csv", ".tsv"))
-    how = "a header, clean,corrupt,answers,wrong_answers, and a row" if is_table else "one JSON object a line"
-    example = "" if is_table else f", such as {_EXAMPLES[PAIR]}"
-    return f"{source} holds no prompt. Give {how}{example}."
+    return f"{source} holds no prompt. Give {format_named(source).form.format(_EXAMPLES[PAIR])}."
 
 
 def require_any_prompt(entries: Sequence[Entry], source: str) -> None:

@@ -11,7 +11,7 @@ from numbers import Integral
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
-from circuits.data.faults import Findings, faults_of, in_lines
+from circuits.data.faults import Findings, Remedied, faults_of, in_lines
 from circuits.data.halves import Lists, halves_of
 from circuits.data.prompts import Prompt, PromptSet
 from circuits.data.template_file import read_template_file
@@ -247,8 +247,11 @@ class TemplateTask(Task):
             unknown = [] if known else [word.strip(_PUNCTUATION) for word in text.split()]
             if unknown := [word for word in unknown if not knows(word, tokenizer)]:
                 faults.append(
-                    f"template {sentence.text!r}: the model's tokenizer does not know {', '.join(map(repr, unknown))}. "
-                    "Choose words of its vocabulary, or another model."
+                    Remedied(
+                        f"template {sentence.text!r}: the model's tokenizer does not know "
+                        f"{', '.join(map(repr, unknown))}.",
+                        "Choose words of its vocabulary, or another model.",
+                    )
                 )
         return faults
 

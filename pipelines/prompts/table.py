@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from circuits.data.faults import listed_once
 from circuits.data.left_out import groups_of
 from circuits.data.prompt_files import lines_of
 from circuits.numbers import count_text, numbered, spans
@@ -19,7 +20,9 @@ def print_checked(checked: Checked, *, most: int) -> None:
     and likewise why others are left out. Then what is doubtful, whether a run refuses the prompts, and a summary."""
     good = {row[checked.unit]: row for row in checked.rows[:most]}
     faults: dict[int, list[str]] = {}
-    for fault, numbers in lines_of(checked.faults).items():
+    lines = lines_of(checked.faults)
+    once, remedies = listed_once(lines)
+    for fault, numbers in zip(once, lines.values(), strict=True):
         faults.setdefault(numbers[0], []).append(f"{numbered(checked.unit, numbers)}, bad: {fault}")
     left_out = {group.numbers[0]: group for group in groups_of(checked.left_out)}
     for number in sorted({*good, *faults, *left_out}):
@@ -31,6 +34,8 @@ def print_checked(checked: Checked, *, most: int) -> None:
         if number in left_out:
             group = left_out[number]
             print_line(f"{group.lines} {'is' if len(group.numbers) == 1 else 'are'} left out: {group.reason}")
+    for remedy in remedies:
+        print_line(remedy)
     if 0 < most < len(checked.rows):
         print_line(f"... and {len(checked.rows) - most} more (--lines N shows more)")
     for remark in checked.remarks:

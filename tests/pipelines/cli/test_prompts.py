@@ -163,7 +163,10 @@ def test_every_line_is_read_as_tokens_once(
     [
         ("own.csv", "cleen,corrupt,answers\nA,B,C\n", "unknown key 'cleen'"),
         ("own.csv", "one,two\nA,B\n", "names no column of prompts"),
-        ("own.csv", "", "holds no prompt. Give a header"),
+        ("own.csv", "", "holds no prompt. Give a header, clean,corrupt,answers,wrong_answers, and a row."),
+        ("own.tab", "", "holds no prompt. Give a header, clean,corrupt,answers,wrong_answers with tabs in place of"),
+        ("own.json", "[]", 'holds no prompt. Give an array of JSON objects, such as [{"clean": "...", "corrupt"'),
+        ("own.json", "", "holds no prompt. Give an array of JSON objects, such as [{"),
         ("own.jsonl", '{"question": "A"}\n', "unknown key 'question'"),
         ("own.jsonl", "A, B\n", "not JSON"),
     ],
@@ -300,7 +303,7 @@ def test_words_of_a_template_that_do_not_fit_are_refused_or_left_out(
     assert "of 'place' 'zqxjkv' (not known)" in refused.stderr
     path.write_text(f"{path.read_text()}leave_out: unequal\n")
     found = checked(circuits, path)
-    assert found["remarks"] == ["1 of the words 'place' are left out: 'zqxjkv' (not known)."]
+    assert found["remarks"] == ["1 of the words 'place' is left out: 'zqxjkv' (not known)."]
     assert found["summary"]["right"] == 64
 
 

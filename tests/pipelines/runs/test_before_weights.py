@@ -286,7 +286,7 @@ def test_words_left_out_of_a_template_are_said_before_a_model_is_loaded(
     }
     file.write_text(json.dumps(text))
     lines = circuits("discover", file, "--method", "random", "--edges", "5", "--prompts", "20").stderr.splitlines()
-    assert "warning: 1 of the words 'name' are left out: 'zqxjkv' (not known)." in lines[1]
+    assert "warning: 1 of the words 'name' is left out: 'zqxjkv' (not known)." in lines[1]
     assert "warning: 20 prompts were asked for, and own.yaml makes 6: all of them were taken." in lines[2]
     assert sum("zqxjkv" in line for line in lines) == 1
     assert not any("These are all" in line for line in lines)
