@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 _OF_DECIMALS = "eEfFgG%"
@@ -22,3 +23,39 @@ def number_text(value: Any, spec: str = "") -> str:
         sign = spec[:1] if spec[:1] in ("+", "-", " ") else ""
         spec = f"{sign}z{spec.removeprefix(sign)}"
     return format(value, spec)
+
+
+def count_text(n: int, noun: str, plural: str | None = None) -> str:
+    """How many of something, with its noun; `plural` where that is more than an s behind it.
+
+    >>> from circuits.numbers import count_text
+    >>> count_text(1, "prompt"), count_text(0, "prompt"), count_text(1200, "copy", "copies")
+    ('1 prompt', '0 prompts', '1,200 copies')
+    """
+    return f"{n:,} {noun if n == 1 else plural or f'{noun}s'}"
+
+
+def numbered(unit: str, numbers: Sequence[int], *, most: int | None = None) -> str:
+    """What is numbered, and which of it; the other argument is that of `spans`.
+
+    >>> from circuits.numbers import numbered
+    >>> numbered("line", [2, 3, 5]), numbered("line", [2])
+    ('lines 2-3, 5', 'line 2')
+    """
+    return f"{unit}{'s' if len(numbers) > 1 else ''} {spans(numbers, most=most)}"
+
+
+def spans(numbers: Sequence[int], *, most: int | None = None) -> str:
+    """Numbers in ascending order, neighbors together.
+
+    most  how many stretches are written out; of more, how many numbers are in the others
+
+    >>> from circuits.numbers import spans
+    >>> spans([1, 2, 3, 4, 7]), spans([1, 3, 5, 6], most=2)
+    ('1-4, 7', '1, 3 and 2 more')
+    """
+    starts = [n for n, number in enumerate(numbers) if n == 0 or number != numbers[n - 1] + 1]
+    runs = [numbers[start:stop] for start, stop in zip(starts, [*starts[1:], len(numbers)], strict=True)]
+    written = ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs[:most])
+    more = sum(map(len, runs[len(runs[:most]) :]))
+    return written + (f" and {more:,} more" if more else "")

@@ -2,12 +2,54 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple, ParamSpec, TypeVar
+from typing import NamedTuple, ParamSpec, Self, TypeVar
 
 _Given = ParamSpec("_Given")
 _Value = TypeVar("_Value")
 _Read = TypeVar("_Read")
+
+
+class Remedied(str):
+    """A fault and what to do, which is the same for all of its kind: where several are listed, it is said once.
+
+    >>> from circuits.data.faults import Remedied
+    >>> Remedied("no word 'zebra'.", "Choose another model.")
+    "no word 'zebra'. Choose another model."
+    """
+
+    fault: str
+    remedy: str
+
+    def __new__(cls, fault: str, remedy: str) -> Self:
+        made = super().__new__(cls, f"{fault} {remedy}")
+        made.fault, made.remedy = fault, remedy
+        return made
+
+    def __getnewargs__(self) -> tuple[str, str]:
+        return self.fault, self.remedy
+
+
+class Listed(NamedTuple):
+    """Faults as a list says them, and behind them the remedies that several of them share."""
+
+    faults: list[str]
+    remedies: list[str]
+
+
+def listed_once(faults: Iterable[str]) -> Listed:
+    """Distinct faults without the remedies that several of them share, and these.
+
+    >>> from circuits.data.faults import Remedied, listed_once
+    >>> listed_once([Remedied("no 'a'.", "Choose another."), "no slot.", Remedied("no 'b'.", "Choose another.")])
+    Listed(faults=["no 'a'.", 'no slot.', "no 'b'."], remedies=['Choose another.'])
+    """
+    faults = list(faults)
+    n_of = Counter(fault.remedy for fault in faults if isinstance(fault, Remedied))
+    shared = [remedy for remedy, n in n_of.items() if n > 1]
+    said = [fault.fault if isinstance(fault, Remedied) and fault.remedy in shared else fault for fault in faults]
+    return Listed(said, shared)
 
 
 class SeveralFaults(ValueError):
@@ -43,7 +85,8 @@ def in_lines(faults: Sequence[str], *, of: str, doubts: Sequence[str] = ()) -> s
     """
     if len(faults) == 1 and not doubts:
         return f"{of}: {faults[0]}"
-    listed = "".join(f"\n  {line}" for line in (*faults, *(f"doubtful: {doubt}" for doubt in doubts)))
+    said, remedies = listed_once(faults)
+    listed = "".join(f"\n  {line}" for line in (*said, *remedies, *(f"doubtful: {doubt}" for doubt in doubts)))
     many, they_are = ("s", "they are") if len(faults) > 1 else ("", "it is")
     return f"{of}: {len(faults)} fault{many}; no prompt is made of it until {they_are} mended.{listed}"
 
@@ -76,7 +119,7 @@ class Faults:
     def raise_any(self) -> None:
         """Raise a ValueError with all that was found; nothing where there is none."""
         if self.said:
-            raise SeveralFaults(*self.said) if len(self.said) > 1 else ValueError(self.said[0])
+            raise SeveralFaults(*self.said)
 
 
 def faults_in(call: Callable[_Given, object], *given: _Given.args, **options: _Given.kwargs) -> tuple[str, ...]:

@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeGuard
 
 from circuits.data.answers import Answer
-from circuits.data.faults import Faults, each, faults_of
+from circuits.data.faults import Faults, each, faults_of, listed_once
 from circuits.data.left_out import lines_left_out, note_of
 from circuits.data.prompts import END, NO_ANSWER, Origin, Prompt, PromptSet, positions, whole_number
-from circuits.data.records import Entry, entries_of
+from circuits.data.records import Entry, entries_of, format_named
 from circuits.data.records.keys import KEYS, has_side, keys_for, says_a_prompt
 from circuits.data.records.tables import entry_of_row, require_header
 from circuits.data.text_checks import of_tokens
@@ -33,6 +33,7 @@ from circuits.data.text_prompts import prompt_from_text
 from circuits.data.tokenizer import OR_A_TOKENIZER, Tokenizer, require_tokenizer
 from circuits.files import path_from, read_bytes, unreadable, write_atomically
 from circuits.lookup import missing_keys, not_one_of, unknown_keys
+from circuits.numbers import count_text, numbered
 from circuits.plain_values import plain
 from circuits.visible_text import typed_text, value_text
 
@@ -57,8 +58,10 @@ class BadPrompts(ValueError):
     """
 
     def __init__(self, source: str, faults: Sequence[tuple[int, str]]) -> None:
-        said = [f"{numbered('line', own)}: {fault}" for fault, own in lines_of(faults).items()]
-        shown = [*said[:_SHOWN], *([f"... and {len(said) - _SHOWN} more"] if len(said) > _SHOWN else [])]
+        lines = lines_of(faults)
+        once, remedies = listed_once(lines)
+        said = [f"{numbered('line', own)}: {fault}" for fault, own in zip(once, lines.values(), strict=True)]
+        shown = [*said[:_SHOWN], *([f"... and {len(said) - _SHOWN} more"] if len(said) > _SHOWN else []), *remedies]
         super().__init__(f"{n_bad_lines(source, faults)}\n" + "\n".join(f"  {f}" for f in shown))
         self.faults = tuple(f"line {number}: {fault}" for number, fault in faults)
         self.of_lines = tuple(faults)
@@ -67,8 +70,7 @@ class BadPrompts(ValueError):
 def n_bad_lines(source: str, faults: Sequence[tuple[int, str]]) -> str:
     """How many lines of a file are bad, in a sentence; arguments are those of `BadPrompts`."""
     n_bad = len({number for number, _ in faults})
-    bad = f"{n_bad} bad line{'s' if n_bad > 1 else ''}"
-    return f"{source}: {bad}; a run uses none of its prompts until they are mended."
+    return f"{source}: {count_text(n_bad, 'bad line')}; a run uses none of its prompts until they are mended."
 
 
 def lines_of(faults: Sequence[tuple[int, str]]) -> dict[str, list[int]]:
@@ -77,11 +79,6 @@ def lines_of(faults: Sequence[tuple[int, str]]) -> dict[str, list[int]]:
     for number, fault in faults:
         lines.setdefault(fault, []).append(number)
     return lines
-
-
-def numbered(unit: str, numbers: Sequence[int]) -> str:
-    """`lines 2-3`: what is numbered, and which of it."""
-    return f"{unit}{'s' if len(numbers) > 1 else ''} {spans(numbers)}"
 
 
 class HasPromptSet(Protocol):
@@ -151,8 +148,8 @@ def entries_from(given: Iterable[Mapping[str, Any] | Sequence[Any]]) -> list[Ent
     """Pairs that are given as mappings, in a row, or in a frame of pandas or polars, as entries of prompt files,
     counted from 1.
 
-    A frame is read as the same table in a file is. ValueError for something else, and for a frame that names a column
-    twice.
+    A frame is read as the same table in a file is. ValueError for something else, for no pair at all, and for a frame
+    that names a column twice.
     """
     if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
         raise ValueError(
@@ -161,8 +158,12 @@ def entries_from(given: Iterable[Mapping[str, Any] | Sequence[Any]]) -> list[Ent
     if is_frame(given):
         # Of columns of one name, a row as a mapping has the last alone.
         require_header([str(name).strip() for name in given.columns])
-        return [_entry(number, row) for number, row in enumerate(_rows_of(given), start=1)]
-    return [Entry(number, _record(number, _plain_of(number, one))) for number, one in enumerate(given, start=1)]
+        entries = [_entry(number, row) for number, row in enumerate(_rows_of(given), start=1)]
+    else:
+        entries = [Entry(number, _record(number, _plain_of(number, one))) for number, one in enumerate(given, start=1)]
+    if not entries:
+        raise ValueError(f"no pair is given: give at least one, such as {_EXAMPLES[PAIR]}.")
+    return entries
 
 
 def is_frame(given: object) -> TypeGuard[pd.DataFrame]:
@@ -265,29 +266,28 @@ def set_of_lines(
         raise ValueError(_no_prompt(source))
     if by_label[PAIR] and len(by_label[PAIR]) < len(lines):
         raise ValueError(
-            f"{source} holds {len(by_label[PAIR])} pairs and {len(lines) - len(by_label[PAIR])} labeled prompts: give "
-            "pairs only, or labeled prompts only."
+            f"{source} holds {count_text(len(by_label[PAIR]), 'pair')} and "
+            f"{count_text(len(lines) - len(by_label[PAIR]), 'labeled prompt')}: give pairs only, or labeled prompts "
+            "only."
         )
     if by_label[PAIR]:
         return PromptSet(name, by_label[PAIR], notes=notes)
     for label in (POSITIVE, NEGATIVE):
         if not by_label[label]:
             raise ValueError(
-                f"{source} holds {len(lines)} labeled prompts and no {label} one: both are needed. Add lines such as "
-                f"{_EXAMPLES[label]}."
+                f"{source} holds {count_text(len(lines), 'labeled prompt')} and no {label} one: both are needed. Add "
+                f"lines such as {_EXAMPLES[label]}."
             )
     sides = ({(prompt.clean, prompt.answers) for prompt in by_label[label]} for label in (POSITIVE, NEGATIVE))
     if both := len(set.intersection(*sides)):
-        raise ValueError(f"{source}: {both} prompts are labeled both {POSITIVE} and {NEGATIVE}. Give each one label.")
+        labeled = f"{count_text(both, 'prompt')} {'is' if both == 1 else 'are'}"
+        raise ValueError(f"{source}: {labeled} labeled both {POSITIVE} and {NEGATIVE}. Give each one label.")
     return PromptSet(name, by_label[POSITIVE], by_label[NEGATIVE], notes)
 
 
 def _no_prompt(source: str) -> str:
     """The message for a file without a line, and how one is written."""
-    is_table = source.lower().endswith((".csv", ".tsv"))
-    how = "a header, clean,corrupt,answers,wrong_answers, and a row" if is_table else "one JSON object a line"
-    example = "" if is_table else f", such as {_EXAMPLES[PAIR]}"
-    return f"{source} holds no prompt. Give {how}{example}."
+    return f"{source} holds no prompt. Give {format_named(source).form.format(_EXAMPLES[PAIR])}."
 
 
 def require_any_prompt(entries: Sequence[Entry], source: str) -> None:
@@ -367,13 +367,6 @@ def has_negatives(entries: Sequence[Entry]) -> bool:
 
 def _is_negative(entry: Entry) -> bool:
     return entry.record is not None and entry.record.get("label") == NEGATIVE
-
-
-def spans(numbers: Sequence[int]) -> str:
-    """`1-4, 7`: numbers in ascending order, neighbors together."""
-    starts = [n for n, number in enumerate(numbers) if n == 0 or number != numbers[n - 1] + 1]
-    runs = [numbers[start:stop] for start, stop in zip(starts, [*starts[1:], len(numbers)], strict=True)]
-    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
 
 
 def _labeled(prompt: Prompt, label: str) -> dict[str, Any]:

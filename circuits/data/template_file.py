@@ -187,7 +187,9 @@ class _Slots(NamedTuple):
 
 def _lists(given: Any, faults: Faults) -> _Lists:
     lists = faults.in_call(_mapping, given, "words")
-    if lists is None:
+    if lists is not None and not lists:
+        faults.add(f"'words' is empty: give lists of words, such as {_KEYED['words']}.")
+    if not lists:
         return _Lists({}, are_all=False)
     names = [faults.in_call(_named, name, "words") for name in lists]
     words = {str(name): faults.in_call(_words, str(name), of_list) for name, of_list in lists.items()}
@@ -309,12 +311,12 @@ def _corrupt(given: Any, slots: _Slots, lists: _Lists) -> dict[str, str]:
         raise ValueError(f"'corrupt' is empty: name a slot and what it holds instead, such as S: {ANOTHER_WORD}.")
     faults = Faults()
     for name, rule in rules.items():
-        faults.in_call(_require_rule, name, rule, slots, lists)
+        faults.in_call(_require_rule, name, rule, rules, slots, lists)
     faults.raise_any()
     return {name: str(rule) for name, rule in rules.items()}
 
 
-def _require_rule(name: Any, rule: Any, slots: _Slots, lists: _Lists) -> None:
+def _require_rule(name: Any, rule: Any, rules: Mapping[Any, Any], slots: _Slots, lists: _Lists) -> None:
     """Raise a ValueError where a slot cannot hold in the corrupt prompt what is said of it."""
     if rule == name:
         raise ValueError(f"corrupt: {name} takes its own word, which changes nothing.")
@@ -333,6 +335,11 @@ def _require_rule(name: Any, rule: Any, slots: _Slots, lists: _Lists) -> None:
                 f"corrupt: {name} is of the words {slot.words!r} and {rule} of {other.words!r}. Exchange slots of "
                 "one list."
             )
+        if _keeps_its_word(name, str(rule), rules, slots):
+            raise ValueError(
+                f"corrupt: {name} takes the word of {rule}, which is its own: one repeats the other. Give another slot "
+                f"of {slot.words!r}, or {ANOTHER_WORD!r}."
+            )
     elif kinds is None:
         return
     elif rule in (ANOTHER_KIND, BOTH) and len(kinds) < 2:
@@ -342,6 +349,18 @@ def _require_rule(name: Any, rule: Any, slots: _Slots, lists: _Lists) -> None:
             f"corrupt: {name}: {rule!r}, but no word of {slot.words!r} is given in two kinds. Write them as "
             f"[{{{kinds[0]}: ..., {kinds[1]}: ...}}], or say {BOTH!r}."
         )
+
+
+def _keeps_its_word(name: str, rule: str, rules: Mapping[Any, Any], slots: _Slots) -> bool:
+    """Whether a slot that takes the word of another slot holds that word already, in all sentences. One that repeats a
+    slot which changes would follow it, so that there it says something."""
+    for of in (sentence.slots for sentence in slots.sentences):
+        if not {name, rule} <= of.keys():
+            return False
+        first = of[name].repeats or name
+        if first != (of[rule].repeats or rule) or (first != name and first in rules):
+            return False
+    return True
 
 
 def _answers(given: Any, what: str, slots: _Slots, lists: _Lists) -> Answers:

@@ -11,10 +11,15 @@ from typing import Any
 
 from circuits.data import text_checks
 from circuits.data.answers import Answer, answer_of, require_distinct
-from circuits.data.faults import Faults, faults_in
+from circuits.data.faults import Faults, Remedied, SeveralFaults, faults_in
 from circuits.data.prompts import NO_ANSWER, Prompt, positions
 from circuits.data.text_checks import PromptWarning
 from circuits.data.tokenizer import Tokenizer, ids_of, next_tokens, token_texts
+
+_OTHER_WORDS_OR_MODEL = (
+    "Choose words of its vocabulary, or a pretrained model, which reads any text: `circuits models` lists those to "
+    "fetch, such as smollm2-135m."
+)
 
 
 class _Tokens:
@@ -69,8 +74,7 @@ def prompt_from_text(
     unknown = dict.fromkeys([*tokens.unknown_words(tokenizer), *corrupt_tokens.unknown_words(tokenizer)])
     if unknown:
         faults.add(
-            f"the model's tokenizer does not know {', '.join(map(repr, unknown))}. Choose words of its vocabulary, or "
-            "a pretrained model, which reads any text: `circuits models` lists those to fetch, such as smollm2-135m."
+            Remedied(f"the model's tokenizer does not know {', '.join(map(repr, unknown))}.", _OTHER_WORDS_OR_MODEL)
         )
     elif len(tokens.ids) != len(corrupt_tokens.ids):
         faults.add(_unequal_lengths(tokens, corrupt_tokens, tokenizer))
@@ -133,23 +137,23 @@ def _answer(word: str | Answer, prompt: str, tokenizer: Tokenizer) -> Answer:
         # Where spaces are no part of tokens, they only keep words apart.
         tokens = next_tokens(prompt, f" {word}", tokenizer)
     if tokens is None:
-        raise ValueError(f"answer {word!r} cannot follow this prompt: {_answer_fault(word, prompt, tokenizer)}")
+        raise SeveralFaults(_answer_fault(f"answer {word!r} cannot follow this prompt", word, prompt, tokenizer))
     return answer_of(tokens)
 
 
-def _answer_fault(word: str, prompt: str, tokenizer: Tokenizer) -> str:
-    """Why a text gives no answer after the prompt, and what to do."""
+def _answer_fault(said: str, word: str, prompt: str, tokenizer: Tokenizer) -> str:
+    """Why a text gives no answer after the prompt, behind what is `said` of it, and what to do."""
     before, after = ids_of(prompt, tokenizer), ids_of(prompt + word, tokenizer)
     n_same = next((n for n, (one, other) in enumerate(zip(before, after, strict=False)) if one != other), len(before))
     if n_same < len(before):
         old, new = (token_texts(ids[n_same:], tokenizer) for ids in (before, after))
         spaced = "" if word[:1].isspace() else f"Did you mean {' ' + word!r}? Begin the answer with a space, or "
         return (
-            f"with it, the prompt itself would end in other tokens ({new} instead of {old}). "
+            f"{said}: with it, the prompt itself would end in other tokens ({new} instead of {old}). "
             f"{spaced or 'Give another answer, or '}end both prompts elsewhere."
         )
     pieces = token_texts(after[len(before) :], tokenizer)
-    return f"it adds {pieces}. Choose words that the model's tokenizer knows."
+    return Remedied(f"{said}: it adds {pieces}.", "Choose words that the model's tokenizer knows.")
 
 
 def _locate(role: str, where: Any, tokens: _Tokens) -> tuple[int, ...]:

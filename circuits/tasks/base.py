@@ -219,11 +219,10 @@ class Task(AnyTask):
         try:
             return self.sampler(tokenizer)
         except ValueError as error:
-            said = f"task {self.name!r} cannot be built for this model's tokenizer: {error}"
-            raise self._unbuildable(said) from None
+            raise self._unbuildable(error) from None
 
-    def _unbuildable(self, reason: str) -> ValueError:
-        return UnbuildableError(reason)
+    def _unbuildable(self, error: ValueError) -> ValueError:
+        return UnbuildableError(f"task {self.name!r} cannot be built for this model's tokenizer: {error}")
 
     def orders(self, tokenizer: Tokenizer) -> Orders:
         """A function that draws one question with its options in every order.

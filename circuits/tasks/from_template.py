@@ -11,13 +11,14 @@ from numbers import Integral
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
-from circuits.data.faults import Findings, faults_of, in_lines
+from circuits.data.faults import Findings, Remedied, faults_of, in_lines
 from circuits.data.halves import Lists, halves_of
 from circuits.data.prompts import Prompt, PromptSet
 from circuits.data.template_file import read_template_file
 from circuits.data.templates import (
     ANOTHER_KIND,
     ANOTHER_WORD,
+    BOTH,
     RULES,
     SEVERAL_TOKENS,
     Answers,
@@ -29,6 +30,7 @@ from circuits.data.templates import (
 from circuits.data.text_prompts import prompt_from_text
 from circuits.data.tokenizer import Tokenizer, ids_at
 from circuits.files import path_from
+from circuits.numbers import count_text
 from circuits.tasks.base import Draw, Filled, Task, fill, fixed_text, knows, one_of
 
 # With one draw in 100 that finds all its words, missing every one has a chance of 4e-5.
@@ -38,6 +40,12 @@ _N_TRIED = 200
 _PUNCTUATION = ".,;:!?\"'()"
 _SHOWN_WORDS = 12
 _NOT_KNOWN = "not known"
+# What the corrupt prompt holds in place of a word, where there is none, and what to do.
+_LACKING = {
+    ANOTHER_WORD: "another word of its kind there, and there is none: add one.",
+    ANOTHER_KIND: "another kind of the word there, and there is none: add it.",
+    BOTH: "another word of another kind there, and there is none: add one.",
+}
 
 
 class _Drawn(NamedTuple):
@@ -135,11 +143,35 @@ class TemplateTask(Task):
         return len(texts)
 
     def notes(self, tokenizer: Tokenizer) -> tuple[str, ...]:
-        """What is left out for this tokenizer, where the template says so."""
-        if self.template.leave_out is None:
-            return ()
-        unfit = self.unfit_words(tokenizer).items()
-        return tuple(f"{len(found)} of the words {name!r} are left out: {listed(found)}." for name, found in unfit)
+        """What is left out for this tokenizer, where the template says so, and words that never stand in a slot."""
+        unfit = {} if self.template.leave_out is None else self.unfit_words(tokenizer)
+        return (
+            *(
+                f"{len(found)} of the words {name!r} {'is' if len(found) == 1 else 'are'} left out: {listed(found)}."
+                for name, found in unfit.items()
+            ),
+            *self._never_standing(tokenizer),
+        )
+
+    def _never_standing(self, tokenizer: Tokenizer) -> list[str]:
+        """Of slots that hold something else in the corrupt prompt, the words that nothing can stand for there, so that
+        no prompt has them in that slot."""
+        # Words that are refused are mended, so that they stand for others.
+        words = self.template.words if self.template.leave_out is None else self._left(tokenizer)
+        said = []
+        for name, rule in self.template.corrupt.items():
+            slots = [sentence.slots[name] for sentence in self.template.sentences if name in sentence.slots]
+            if rule not in RULES or not slots:
+                continue
+            kinds, of_list = {slot.kind for slot in slots}, words[slots[0].words]
+            allowed = [word for word in of_list if None in kinds or word.kind in kinds]
+            never = [word.text for word in allowed if not any(_stands_for(other, word, rule) for other in of_list)]
+            if never:
+                said.append(
+                    f"{len(never)} of the words {slots[0].words!r} never stand{'s' * (len(never) == 1)} at {name}: "
+                    f"{_first_of([*map(repr, never)])}. The corrupt prompt holds {_LACKING[rule]}"
+                )
+        return said
 
     def unfit_words(self, tokenizer: Tokenizer) -> dict[str, list[Unfit]]:
         """The words of each list that cannot be used with this tokenizer; lists without any are left out.
@@ -158,7 +190,7 @@ class TemplateTask(Task):
                     if n == 0:
                         own.setdefault(word, _NOT_KNOWN)
                     elif template.leave_out == SEVERAL_TOKENS and n > 1:
-                        own.setdefault(word, f"{n} tokens")
+                        own.setdefault(word, count_text(n, "token"))
                     elif word in why_not:
                         own.setdefault(word, why_not[word])
         return {name: [Unfit(word, why) for word, why in own.items()] for name, own in found.items() if own}
@@ -175,13 +207,17 @@ class TemplateTask(Task):
         # A word's own kinds alone stand for it, as in a pair of a prompt file; else any other word of the list may.
         if rule != ANOTHER_KIND or self.template.leave_out is not None:
             usual = _usual(known.values())
-            return {word: f"{n} tokens where most have {usual}" for word, n in known.items() if n != usual}
+            return {
+                word: f"{count_text(n, 'token')} where most have {usual}" for word, n in known.items() if n != usual
+            }
         unequal = {}
         for place in dict.fromkeys(word.place for word in known):
             kinds = {word: n for word, n in known.items() if word.place == place}
             usual = _usual(kinds.values())
             other = next(word.text for word, n in kinds.items() if n == usual)
-            unequal |= {word: f"{n} tokens where {other!r} has {usual}" for word, n in kinds.items() if n != usual}
+            unequal |= {
+                word: f"{count_text(n, 'token')} where {other!r} has {usual}" for word, n in kinds.items() if n != usual
+            }
         return unequal
 
     def _n_tokens(self, sentence: Sentence, name: str, tokenizer: Tokenizer) -> dict[Word, int]:
@@ -211,8 +247,11 @@ class TemplateTask(Task):
             unknown = [] if known else [word.strip(_PUNCTUATION) for word in text.split()]
             if unknown := [word for word in unknown if not knows(word, tokenizer)]:
                 faults.append(
-                    f"template {sentence.text!r}: the model's tokenizer does not know {', '.join(map(repr, unknown))}. "
-                    "Choose words of its vocabulary, or another model."
+                    Remedied(
+                        f"template {sentence.text!r}: the model's tokenizer does not know "
+                        f"{', '.join(map(repr, unknown))}.",
+                        "Choose words of its vocabulary, or another model.",
+                    )
                 )
         return faults
 
@@ -236,18 +275,18 @@ class TemplateTask(Task):
         of_texts = self.text_faults(tokenizer)
         # Of prompts of the words that fit, where every sentence is known.
         of_prompts = Findings() if of_texts else self._prompt_findings(left, tokenizer)
-        return Findings([*of_texts, *self.word_faults(tokenizer), *of_prompts.faults], of_prompts.doubts)
+        doubts = [*of_prompts.doubts, *self._never_standing(tokenizer)]
+        return Findings([*of_texts, *self.word_faults(tokenizer), *of_prompts.faults], doubts)
 
-    def _unbuildable(self, reason: str) -> ValueError:
-        # Another task is no help; what is wrong with the words says what to change.
-        return ValueError(reason)
+    def _unbuildable(self, error: ValueError) -> ValueError:
+        # Another task is no help, nor need it be the tokenizer; what is wrong with the template says what to change.
+        return error
 
     def sampler(self, tokenizer: Tokenizer) -> Draw:
-        left = self._left(tokenizer)
+        left, called = self._left(tokenizer), f"template {self.name!r}"
         if self.text_faults(tokenizer) or self.word_faults(tokenizer):
             faults, doubts = self._findings(left, tokenizer)
-            is_one = len(faults) == 1 and not doubts
-            raise ValueError(faults[0] if is_one else in_lines(faults, of="its template", doubts=doubts))
+            raise ValueError(in_lines(faults, of=called, doubts=doubts))
         built: dict[str, Prompt] = {}
 
         def draw(generator: random.Random) -> Prompt:
@@ -261,10 +300,12 @@ class TemplateTask(Task):
                         built[text] = self._prompt(*drawn, tokenizer)
                     except ValueError:
                         faults, doubts = self._prompt_findings(left, tokenizer, drawn)
-                        raise ValueError(in_lines(faults, of=f"template {self.name!r}", doubts=doubts)) from None
+                        raise ValueError(in_lines(faults, of=called, doubts=doubts)) from None
                 return built[text]
             counts = ", ".join(f"{len(words)} of {name!r}" for name, words in left.items())
-            raise ValueError(f"too few words for slots that differ and what replaces them: {counts}. Add words.")
+            raise ValueError(
+                f"{called}: too few words for slots that differ and what replaces them: {counts}. Add words."
+            )
 
         draw(random.Random(0))
         return draw
@@ -362,13 +403,17 @@ def read_template(path: str | Path, *, tokenizer: Tokenizer | None = None) -> Te
 
 def are_all(n: int) -> str:
     """The note on prompts of which a template makes no more."""
-    return f"These are all {n} prompts that it makes."
+    return "This is the only prompt that it makes." if n == 1 else f"These are all {n} prompts that it makes."
 
 
 def listed(unfit: list[Unfit]) -> str:
     """The first few of many words, each with the reason."""
-    shown = ", ".join(f"{one.word.text!r} ({one.reason})" for one in unfit[:_SHOWN_WORDS])
-    return shown + (f" and {len(unfit) - _SHOWN_WORDS} more" if len(unfit) > _SHOWN_WORDS else "")
+    return _first_of([f"{one.word.text!r} ({one.reason})" for one in unfit])
+
+
+def _first_of(words: Sequence[str]) -> str:
+    more = len(words) - _SHOWN_WORDS
+    return ", ".join(words[:_SHOWN_WORDS]) + (f" and {more} more" if more > 0 else "")
 
 
 def _filled(sentence: Sentence, words: Words) -> Filled:
@@ -392,7 +437,7 @@ class _Kinds:
 
 
 def _of_others(n: int) -> str:
-    return f" The same of {n} other prompt{'s' * (n > 1)}." if n else ""
+    return f" The same of {count_text(n, 'other prompt')}." if n else ""
 
 
 def _without_words(fault: str, words: Iterable[str]) -> str:
@@ -458,13 +503,10 @@ def _corrupt(
             continue
         own, of_list = clean[name], sentence.slots[name].words
         taken = _taken(sentence, clean, of_list) | {(word.place, word.text) for word in changed.values()}
-        if rule == ANOTHER_KIND:
-            allowed = [word for word in words[of_list] if word.place == own.place and word.kind != own.kind]
-            # The place is its own.
-            free = [word for word in allowed if word.text not in {text for _, text in taken}]
-        else:
-            same_kind = rule == ANOTHER_WORD
-            free = _free((word for word in words[of_list] if (word.kind == own.kind) is same_kind), taken)
+        allowed = [word for word in words[of_list] if _stands_for(word, own, rule)]
+        # Another kind of a word has its place.
+        texts = {text for _, text in taken}
+        free = [word for word in allowed if word.text not in texts] if rule == ANOTHER_KIND else _free(allowed, taken)
         if (word := _drawn(free, generator)) is None:
             return None
         changed[name] = word
@@ -474,12 +516,18 @@ def _corrupt(
     }
 
 
+def _stands_for(word: Word, own: Word, rule: str) -> bool:
+    """Whether a rule lets a word of the same list stand for another in the corrupt prompt."""
+    is_same_word, is_same_kind = word.place == own.place, word.kind == own.kind
+    return word.text != own.text and (is_same_word, is_same_kind) == (rule == ANOTHER_KIND, rule == ANOTHER_WORD)
+
+
 def _taken(sentence: Sentence, chosen: Words, of_list: str) -> set[tuple[int, str]]:
     """Place and text of the words that stand in slots already; of another list, no place."""
     return {(word.place if sentence.slots[name].words == of_list else -1, word.text) for name, word in chosen.items()}
 
 
-def _free(words: Iterator[Word], taken: set[tuple[int, str]]) -> list[Word]:
+def _free(words: Iterable[Word], taken: set[tuple[int, str]]) -> list[Word]:
     places, texts = ({one[side] for one in taken} for side in (0, 1))
     return [word for word in words if word.place not in places and word.text not in texts]
 

@@ -20,6 +20,7 @@ import numpy as np
 from circuits.arrays import Bools, Numbers
 from circuits.components import Wiring
 from circuits.masks import pruned
+from circuits.numbers import count_text
 from graphs.selection.layout import Layout, layout_of
 from graphs.selection.strongest_paths import EdgePaths, ranks_of, strongest_paths
 
@@ -84,7 +85,7 @@ def size_note(circuit: Bools, n: int, usable: Bools) -> str | None:
     n_edges = int(np.count_nonzero(circuit))
     if n_edges in (0, n):
         return None
-    asked = f"{n:,} edges were asked for, and the circuit has {n_edges:,}"
+    asked = f"{count_text(n, 'edge')} {'was' if n == 1 else 'were'} asked for, and the circuit has {n_edges:,}"
     if n_edges > n:
         return f"{asked}: no path from input to logits has fewer."
     if usable.all():

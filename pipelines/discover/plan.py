@@ -24,6 +24,7 @@ from circuits.methods import METHODS
 from circuits.methods.base import GradientMethod
 from circuits.metrics import METRICS
 from circuits.model.lengths import RECORDING
+from circuits.numbers import count_text
 from graphs.selection import SELECTIONS
 from pipelines.discover.choose import CHOOSE
 from pipelines.discover.expected import CHOSEN, OF_BUDGETS, circuits_tried, expected_to_choose
@@ -127,11 +128,10 @@ class DiscoverPlan(RunPlan):
         if tried.searched:
             return f"about {tried.searched} circuits are run to choose one"
         run = "1 circuit is run" if tried.given == 1 else f"up to {tried.given} circuits are run to choose one"
-        if not tried.beyond:
+        if not tried.beyond or (n := self.config.edges) is None:
             return run
-        edges = self.config.edges
-        too_few = "1 edge is" if edges == 1 else f"{edges:,} edges are"
-        return f"{run}, and about {tried.beyond} more where {too_few} too few"
+        edges = f"{count_text(n, 'edge')} {'is' if n == 1 else 'are'}"
+        return f"{run}, and about {tried.beyond} more where {edges} too few"
 
     def passes_after(self, done: Job) -> Mapping[str, float]:
         """Of what runs circuits, once the prompts are there that these are run on: their lengths decide, and how late

@@ -32,6 +32,7 @@ OnDone = Callable[[Job], None]
 OnBegun = Callable[[Job], None]
 OnShare = Callable[[Job, float, float, str], None]
 OnWaiting = Callable[[str], None]
+OnSent = Callable[[int], None]
 WeightsAfter = Callable[[Job], Mapping[str, float]]
 
 
@@ -44,6 +45,7 @@ def execute(
     on_begun: OnBegun = lambda job: None,
     on_share: OnShare = lambda job, share, seconds, doing: None,
     on_waiting: OnWaiting = lambda text: None,
+    on_sent: OnSent = lambda n_jobs: None,
     at_once: int = 1,
     run: str | None = None,
 ) -> None:
@@ -54,6 +56,7 @@ def execute(
               it does now
     on_begun  called in this thread before each job that runs in this process; of those on workers, for the first alone
     on_waiting  called in this thread with what is said while there are no workers
+    on_sent   called in this thread with how many jobs are with workers, each time that this changes
     on_done   called in this thread after each job
     run       names this call, and no other, beside what jobs took; a new name by default
     Raises the first job's error; results of finished jobs are kept.
@@ -65,7 +68,16 @@ def execute(
         from pipelines.engine.on_workers import execute_on_workers
 
         on_begun(todo[0])
-        execute_on_workers(todo, store, execution, on_done=on_done, on_waiting=on_waiting, on_share=on_share, run=run)
+        execute_on_workers(
+            todo,
+            store,
+            execution,
+            on_done=on_done,
+            on_waiting=on_waiting,
+            on_sent=on_sent,
+            on_share=on_share,
+            run=run,
+        )
     else:
         _execute_here(todo, store, execution, at_once, on_begun, on_done, on_share, run)
 
@@ -282,6 +294,7 @@ def _compute(part: Work, execution: Execution, at_once: int, told: Told, on_done
             on_begun=told.begun,
             on_share=told.reached,
             on_waiting=told.waits,
+            on_sent=told.sent,
             on_done=on_done,
             run=run,
         )

@@ -56,6 +56,7 @@ def execute_on_workers(
     *,
     on_done: Callable[[Job], None],
     on_waiting: Callable[[str], None],
+    on_sent: Callable[[int], None] = lambda n_jobs: None,
     on_share: Callable[[Job, float, float, str], None] = lambda job, share, seconds, doing: None,
     run: str | None = None,
 ) -> None:
@@ -63,6 +64,7 @@ def execute_on_workers(
 
     on_done     called in this thread after each job
     on_waiting  called in this thread with what is said while there are no workers
+    on_sent     called in this thread with how many jobs are with workers, each time that this changes
     on_share    called in another thread while a job runs, with how much of it is done, the seconds that it has taken
                 and what it does now
     run         names this call, and no other; a new name by default
@@ -76,7 +78,7 @@ def execute_on_workers(
 
     with connect(execution) as client:
         client.subscribe_topic(run, tell)
-        Course(client, todo, store, execution, on_waiting, run).run(on_done)
+        Course(client, todo, store, execution, on_waiting, run).run(on_done, on_sent)
 
 
 class _Sent(NamedTuple):
@@ -120,15 +122,19 @@ class Course:
         is_shared, self._versions = execution.data == "shared", versions_here()
         self._inputs = None if is_shared else SentInputs(client, todo, store, self._of_store)
 
-    def run(self, on_done: Callable[[Job], None]) -> None:
+    def run(self, on_done: Callable[[Job], None], on_sent: Callable[[int], None] = lambda n_jobs: None) -> None:
         """Compute every job."""
+        n_said = 0
         try:
             while self._ready.n_left:
                 self._look()
                 is_all_sent = self._send()
+                if (n_sent := self._n_with_workers) != n_said:
+                    on_sent(n_said := n_sent)
                 for key in self._now_finished(wait_s=_LOOK_EVERY_S if is_all_sent else 0.0):
                     for job in self._settle(key):
                         on_done(job)
+            on_sent(0)
         finally:
             self._client.cancel([sent.future for sent in self._sent.values()])
 
@@ -152,6 +158,11 @@ class Course:
             self._sent[future.key] = _Sent(jobs, future, self._workers)
             future.add_done_callback(self._finished.put)
         return n_jobs < at_a_time
+
+    @property
+    def _n_with_workers(self) -> int:
+        """How many jobs are sent and not done, where there are workers that may be at them."""
+        return sum(len(sent.jobs) for sent in self._sent.values()) if self._workers else 0
 
     def _is_long(self, job: Job) -> bool:
         """Whether a job is not known to be over soon."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TextIO
 
+from circuits.numbers import count_text
 from circuits.visible_text import visible
 from pipelines.engine.estimate import Estimate
 from pipelines.engine.job import Job
@@ -44,6 +45,9 @@ class Progress:
 
     def waits(self, text: str) -> None:
         """Nothing is computed for now; `text` says why."""
+
+    def sent(self, owner: str, n_jobs: int) -> None:
+        """So many jobs are with workers now, which may be at any of them; they are computed for `owner`."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +150,8 @@ class Lines(Progress):
     """One line when a job is done: `[3/9] ioi-eap-1a2b: measure eap prompts 0-15 · after 4.1 s, about 6.0 s left`.
 
     The time is that since the start. A line before says which model is loaded first. Where no line has come
-    for a while, one says what runs: `ioi-trace-1a2b: trace prompts 0-15, 40% of it · after 48 s, about 1 min 2 s left`.
+    for a while, one says what runs: `ioi-trace-1a2b: trace prompts 0-15, 40% of it · after 48 s, about 1 min 2 s left`,
+    or, of workers that have not said what they do, how many jobs are with them.
     """
 
     def __init__(self, stream: TextIO, outlook: Outlook, *, in_detail: bool = False) -> None:
@@ -157,6 +162,7 @@ class Lines(Progress):
         self._running: dict[str, _Runs] = {}
         self._named = frozenset[tuple[str, str]]()
         self._loading: dict[str, str] = {}
+        self._with_workers = ""
 
     def begun(self, job: Job) -> None:
         self._running[job.key] = _Runs(job)
@@ -173,11 +179,12 @@ class Lines(Progress):
 
     def tick(self) -> None:
         running = [*self._running.values()]
+        states = [self._state(runs) for runs in running] or [*filter(None, [self._with_workers])]
         is_news = not self._is_told and self._outlook.estimate.left_s is not None
         # Of slices of one step, the lines that say that one is done say what goes on.
         is_news = is_news or any(runs.what not in self._named for runs in running)
-        if running and time.monotonic() - self._said_s >= (_SOON_S if is_news else SILENT_S):
-            self._say(f"{'; '.join(map(self._state, running))} · after {self._spent}{self._left}", running)
+        if states and time.monotonic() - self._said_s >= (_SOON_S if is_news else SILENT_S):
+            self._say(f"{'; '.join(states)} · after {self._spent}{self._left}", running)
 
     def _state(self, runs: _Runs) -> str:
         if runs.job.key in self._loading:
@@ -210,6 +217,10 @@ class Lines(Progress):
 
     def waits(self, text: str) -> None:
         self._say(text)
+
+    def sent(self, owner: str, n_jobs: int) -> None:
+        with_them = f"{count_text(n_jobs, 'job')} {'is' if n_jobs == 1 else 'are'} with them"
+        self._with_workers = f"{short_owner(owner)}: workers are at work, {with_them}" if n_jobs else ""
 
     def _took(self, job: Job) -> str:
         cost = self._outlook.cost(job)

@@ -21,7 +21,7 @@ Inputs = Mapping[str, tuple[Result, ...]]
 # Without an argument the model of the job; by name another one that its settings and locations hold.
 LoadModel = Callable[..., "Model"]
 Locate = Callable[[Settings, Mapping[str, str]], Settings]
-Requires = Callable[[Settings, "PromptSet"], None]
+Requires = Callable[[Settings, "PromptSet"], object]
 RequiresTogether = Callable[[Settings, Mapping[str, "PromptSet"]], None]
 
 

@@ -57,6 +57,12 @@ class Told:
         with self._lock:
             self._progress.waits(text if self._owner is None else f"{short_owner(self._owner)}: {text}")
 
+    def sent(self, n_jobs: int) -> None:
+        """So many jobs are with workers now."""
+        with self._lock:
+            if self._owner is not None:
+                self._progress.sent(self._owner, n_jobs)
+
     def reached(self, job: Job, share: float, seconds: float, doing: str) -> None:
         """How much of a job is done, the seconds that it has taken, and what it does now."""
         with self._lock:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from circuits.data.left_out import Line as LeftOut
 from circuits.data.prompt_files import NEGATIVE, n_bad_lines
 from pipelines.reporting.tables import Row
 
@@ -20,7 +21,7 @@ class Checked(NamedTuple):
               answer is above every wrong one; None where that side is not run), and `notes` on what is doubtful, each
               of a kind
     faults    (line, why it is refused), one for every fault of a line
-    left_out  line -> why it adds nothing
+    left_out  the lines that add nothing, in the file's order
     unit      what is numbered: a `line` of the file, from 1, or a `prompt` that is made of it, from 0
     remarks   on the file as a whole, such as words of a template that do not fit the model
     refusals  why `circuits discover`, with its usual metric and ablation, refuses these prompts
@@ -31,7 +32,7 @@ class Checked(NamedTuple):
     model: str
     rows: tuple[Row, ...]
     faults: tuple[tuple[int, str], ...] = ()
-    left_out: Mapping[int, str] = {}
+    left_out: tuple[LeftOut, ...] = ()
     unit: str = LINE
     remarks: tuple[str, ...] = ()
     refusals: tuple[str, ...] = ()
@@ -77,7 +78,7 @@ class Checked(NamedTuple):
                 {"kind": kind, f"{self.unit}s": at, "detail": of_first} for kind, (at, of_first) in self.notes.items()
             ],
             "bad_lines": [{"line": number, "fault": fault} for number, fault in self.faults],
-            "left_out": [{"line": number, "reason": reason} for number, reason in self.left_out.items()],
+            "left_out": [{"line": line.number, "reason": line.reason} for line in self.left_out],
             "prompts": list(self.rows),
         }
 

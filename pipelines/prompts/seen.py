@@ -54,7 +54,7 @@ def check_lines(config: PromptSettings, path: Path, entries: Sequence[Entry]) ->
     """The prompts of a file's lines, good ones and bad ones."""
     # The tokenizer alone tells what is wrong with a line: weights are loaded for good ones.
     name, tokenizer = find_model(config.model).name, tokenizer_of(config.model)
-    left_out = {line.number: line.reason for line in lines_left_out(entries, unchanged=True)}
+    left_out = {line.number: line for line in lines_left_out(entries, unchanged=True)}
     good: dict[int, Line] = {}
     faults: list[tuple[int, str]] = []
     with phase(f"reading {len(entries):,} lines of {path} as tokens"):
@@ -75,8 +75,8 @@ def check_lines(config: PromptSettings, path: Path, entries: Sequence[Entry]) ->
     bad = {number for number, _ in faults}
     good = {number: line for number, line in good.items() if number not in bad}
     rows = () if loaded is None else _rows(loaded, good, LINE)
-    left_out = {number: reason for number, reason in left_out.items() if number not in bad}
-    return _as_a_set(Checked(str(path), name, rows, tuple(sorted(faults)), left_out), config, good)
+    kept_out = tuple(line for number, line in left_out.items() if number not in bad)
+    return _as_a_set(Checked(str(path), name, rows, tuple(sorted(faults)), kept_out), config, good)
 
 
 def _as_a_set(checked: Checked, config: PromptSettings, good: Mapping[int, Line]) -> Checked:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from circuits.data.prompt_files import lines_of, numbered, spans
+from circuits.data.faults import listed_once
+from circuits.data.left_out import groups_of
+from circuits.data.prompt_files import lines_of
+from circuits.numbers import count_text, numbered, spans
 from pipelines.prompts.checked import LINE, Checked
 from pipelines.reporting.tables import Row, print_line
 
@@ -14,19 +17,25 @@ _BAR = "|"
 
 def print_checked(checked: Checked, *, most: int) -> None:
     """Every line in the file's order: the first good ones in full, each fault with all its lines at the first of them,
-    and why others are left out. Then what is doubtful, whether a run refuses the prompts, and a summary."""
+    and likewise why others are left out. Then what is doubtful, whether a run refuses the prompts, and a summary."""
     good = {row[checked.unit]: row for row in checked.rows[:most]}
     faults: dict[int, list[str]] = {}
-    for fault, numbers in lines_of(checked.faults).items():
+    lines = lines_of(checked.faults)
+    once, remedies = listed_once(lines)
+    for fault, numbers in zip(once, lines.values(), strict=True):
         faults.setdefault(numbers[0], []).append(f"{numbered(checked.unit, numbers)}, bad: {fault}")
-    for number in sorted({*good, *faults, *checked.left_out}):
+    left_out = {group.numbers[0]: group for group in groups_of(checked.left_out)}
+    for number in sorted({*good, *faults, *left_out}):
         if number in good:
             print_line(f"{checked.unit} {number}, {good[number]['label']}: {_verdict(good[number])}")
             _print_row(good[number])
         for fault in faults.get(number, ()):
             print_line(fault)
-        if number in checked.left_out:
-            print_line(f"line {number} is left out: {checked.left_out[number]}")
+        if number in left_out:
+            group = left_out[number]
+            print_line(f"{group.lines} {'is' if len(group.numbers) == 1 else 'are'} left out: {group.reason}")
+    for remedy in remedies:
+        print_line(remedy)
     if 0 < most < len(checked.rows):
         print_line(f"... and {len(checked.rows) - most} more (--lines N shows more)")
     for remark in checked.remarks:
@@ -81,9 +90,9 @@ def _says(says: Mapping[str, Any]) -> str:
 
 def _summary(checked: Checked) -> str:
     found = checked.summary
-    parts = [f"{found['prompts']} prompts"]
+    parts = [count_text(found["prompts"], "prompt")]
     if checked.unit == LINE:
-        parts += [f"{found['bad_lines']} bad line{'s' * (found['bad_lines'] != 1)}", f"{found['left_out']} left out"]
+        parts += [count_text(found["bad_lines"], "bad line"), f"{found['left_out']} left out"]
     if found["prompts"]:
         parts.append(f"{checked.model} answers {found['right']} of {found['prompts']} rightly")
     if found["pairs"]:

@@ -32,8 +32,18 @@ def entries_of(data: bytes, source: str) -> list[Entry]:
     return list(format_of(text, source).entries(text))
 
 
+def format_named(source: str) -> RecordFormat:
+    """The format that a file's name says.
+
+    >>> from circuits.data.records import format_named
+    >>> format_named("own.tab").name, format_named("own.txt").name
+    ('TSV', 'JSONL')
+    """
+    return FORMATS.get(PurePath(source).suffix.lower(), FORMATS[".jsonl"])
+
+
 def format_of(text: str, source: str) -> RecordFormat:
     """The format of a text in a file of this name."""
-    named = FORMATS.get(PurePath(source).suffix.lower(), FORMATS[".jsonl"])
+    named = format_named(source)
     is_json = isinstance(named, (JsonLines, JsonArray))
     return FORMATS[".json" if text.lstrip().startswith("[") else ".jsonl"] if is_json else named

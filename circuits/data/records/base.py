@@ -30,10 +30,12 @@ class RecordFormat(ABC):
 
     name      what errors call it
     endings   of files in it
+    form      what it has, with a place for the JSON of a record, which a table does without
     """
 
     name: ClassVar[str]
     endings: ClassVar[tuple[str, ...]]
+    form: ClassVar[str]
 
     @abstractmethod
     def entries(self, text: str) -> Iterator[Entry]:

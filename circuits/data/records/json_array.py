@@ -21,6 +21,7 @@ class JsonArray(RecordFormat):
     in a file of a single line, all are called by their place in the array, from 1."""
 
     name, endings = "a JSON array", (".json",)
+    form = "an array of JSON objects, such as [{}]"
 
     def entries(self, text: str) -> Iterator[Entry]:
         located = list(self._located(text))

@@ -17,6 +17,7 @@ class JsonLines(RecordFormat):
     """A JSON object on every line that is not empty."""
 
     name, endings = "JSONL", (".jsonl", ".ndjson")
+    form = "one JSON object a line, such as {}"
 
     def entries(self, text: str) -> Iterator[Entry]:
         if (number := _line_of_long_object(text)) is not None:

@@ -97,12 +97,14 @@ class Csv(Table):
     """Commas between cells."""
 
     name, endings, separator = "CSV", (".csv",), ","
+    form = f"a header, {_HEADER}, and a row"
 
 
 class Tsv(Table):
     """Tabs between cells."""
 
     name, endings, separator = "TSV", (".tsv", ".tab"), "\t"
+    form = f"a header, {_HEADER} with tabs in place of commas, and a row"
 
 
 def _n_known(names: Sequence[str]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from circuits.data.answers import tokens_of
+from circuits.data.faults import Remedied
 from circuits.data.prompt_files import BadPrompts, count_prompts, entries_in, read_prompts, write_jsonl
 from circuits.data.prompts import Prompt, PromptSet
 from circuits.data.text_prompts import prompt_from_text
@@ -315,9 +317,9 @@ def test_negatives_change_the_fingerprint_and_slices_keep_them() -> None:
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
-        ([IDS, NEGATIVE], "holds 1 pairs and 1 labeled prompts: give pairs only, or labeled prompts only"),
-        ([POSITIVE], "holds 1 labeled prompts and no negative one"),
-        ([NEGATIVE], "holds 1 labeled prompts and no positive one"),
+        ([IDS, NEGATIVE], "holds 1 pair and 1 labeled prompt: give pairs only, or labeled prompts only"),
+        ([POSITIVE], "holds 1 labeled prompt and no negative one"),
+        ([NEGATIVE], "holds 1 labeled prompt and no positive one"),
         ([POSITIVE | {"label": "yes"}], "'label' holds 'yes', expected 'positive' or 'negative'"),
         ([POSITIVE | {"label": "pair"}], "'label' holds 'pair'"),
         ([{key: value for key, value in POSITIVE.items() if key != "label"}], "'label' missing"),
@@ -537,3 +539,19 @@ def test_a_copy_with_another_answer_position_has_its_end_there():
         assert replace(one, answer_position=1).roles == {"END": (1,), "needle": (1,)}
     elsewhere = Prompt((1, 2, 3), (1, 9, 3), (4,), roles={"END": (1,)})  # as results of before may hold it
     assert elsewhere.roles == replace(elsewhere, answers=(5,)).roles == {"END": (1,)}
+
+
+def test_what_to_do_about_several_lines_is_said_once_behind_them(write: Any, tokenizer: Any) -> None:
+    bad = [TEXT | {"clean": f"a {word} met", "corrupt": f"a {word} met"} for word in ("zebra", "quagga")]
+    with pytest.raises(BadPrompts) as raised:
+        read_prompts(write(*bad), tokenizer)
+    said = str(raised.value)
+    assert "line 1: the model's tokenizer does not know 'zebra'.\n" in said
+    assert said.count("or a pretrained model, which reads any text") == 1
+    with pytest.raises(BadPrompts, match=r"line 1: the model's tokenizer does not know 'zebra'\. Choose words of its"):
+        read_prompts(write(bad[0]), tokenizer)
+
+
+def test_a_fault_keeps_its_remedy_on_its_way_between_processes() -> None:
+    fault = pickle.loads(pickle.dumps(Remedied("no word.", "Choose another.")))
+    assert (fault, fault.remedy) == ("no word. Choose another.", "Choose another.")

@@ -84,6 +84,7 @@ def test_an_answer_may_be_a_word_or_its_other_kind() -> None:
         ({"templates": []}, "'templates' is empty"),
         ({"templates": ["The {noun:S}", "A {noun:A}"]}, "no slot 'S'"),
         ({"words": {"noun": []}}, "'words.noun' is empty"),
+        ({"words": {}}, "'words' is empty: give lists of words, such as noun: [key, car]."),
         ({"words": {"noun": ["key", "key"]}}, "'words.noun' holds 'key' twice"),
         (
             {"words": {"noun": ["key", {"Dr": "No"}, "lock", "door"]}},
@@ -103,6 +104,16 @@ def test_an_answer_may_be_a_word_or_its_other_kind() -> None:
         ),
         ({"corrupt": {"S": ["another word"]}}, "'corrupt.S' holds ['another word'], expected 'another word'"),
         ({"corrupt": {"S": "S"}}, "S takes its own word, which changes nothing"),
+        (
+            {"templates": "The {noun:S} {noun:A} {S:S2}", "corrupt": {"S2": "S"}},
+            "corrupt: S2 takes the word of S, which is its own: one repeats the other. Give another slot of 'noun', or "
+            "'another word'.",
+        ),
+        ({"templates": "The {noun:S} {S:S2}", "corrupt": {"S": "S2"}}, "corrupt: S takes the word of S2, which is its"),
+        (
+            {"templates": "The {noun:S} {S:S2} {S:S3}", "corrupt": {"S2": "S3", "S3": "another word"}},
+            "corrupt: S2 takes the word of S3, which is its own",
+        ),
         ({"answers": {"S": {"singular": " is"}}}, "answers.S says nothing for the kind 'plural'"),
         ({"answers": {"S": {"singular": " is", "plurals": " are"}}}, "no kind of the words 'noun' 'plurals'"),
         ({"answers": " {T}"}, "answers: no slot 'T'"),
@@ -214,3 +225,15 @@ def test_a_key_that_is_misspelt_does_not_lack():
     with pytest.raises(ValueError, match="Did you mean 'templates'") as refused:
         template_from(said | {"answers": " {S}"}, name="nouns")
     assert "missing" not in str(refused.value)
+
+
+def test_a_slot_that_repeats_one_which_changes_may_keep_its_word() -> None:
+    rules = {"S": "another word", "S2": "S"}
+    kept = template_from(AGREEMENT | {"templates": "The {noun:S} {S:S2}", "corrupt": rules}, name="own")
+    assert kept.corrupt == rules
+
+
+def test_a_template_without_words_has_no_other_fault() -> None:
+    with pytest.raises(ValueError, match=r"^'words' is empty") as refused:
+        template_from(AGREEMENT | {"words": {}, "answers": " is", "corrupt": {"S": "another word"}}, name="own")
+    assert len(faults_of(refused.value)) == 1

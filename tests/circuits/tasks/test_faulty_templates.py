@@ -26,7 +26,7 @@ SOUND: dict[str, Any] = {
     "answers": {"S": {"singular": " is", "plural": " are"}},
 }
 # Where a fault is put, and what then stands there.
-FAULTS: dict[str, tuple[tuple[str | int, ...], Any]] = {
+FAULTS: dict[str, tuple[tuple[Any, ...], Any]] = {
     "a list that is not known, in the first sentence": (("templates", 0), "The {nuon:S} near the {noun:A}"),
     "a list that is not known, in the second sentence": (("templates", 1), "A {nuon:S} and the {noun:A}"),
     "another list of the same slot": (("templates", 0), "The {place:S} near the {noun:A}"),
@@ -82,7 +82,7 @@ def with_faults(*names: str) -> dict[str, Any]:
         holder: Any = said
         for key in path:
             holder = holder[key] if isinstance(holder, list) or key in holder else {}
-        if isinstance(holder, Mapping) or (isinstance(holder, list) and last in range(len(holder))):
+        if isinstance(holder, dict) or (isinstance(holder, list) and last in range(len(holder))):
             holder[last] = value
     return said
 

@@ -335,7 +335,7 @@ def test_words_that_do_not_fit_are_named_or_left_out(leave_out: str) -> None:
     spared = task(IOI, words=words, leave_out=leave_out)
     prompts = spared.build_at_most(tokenizer, n=500)
     assert len(prompts) == 72
-    assert prompts.notes[0].startswith("1 of the words 'name' are left out: 'zqxjkv'")
+    assert prompts.notes[0].startswith("1 of the words 'name' is left out: 'zqxjkv'")
 
 
 def test_only_words_that_change_need_equally_many_tokens_unless_several_are_left_out() -> None:
@@ -381,8 +381,9 @@ def test_unknown_words_are_named() -> None:
 
 
 def test_rules_that_change_nothing_are_refused(tokenizer: Any) -> None:
+    own = "While {name:IO} and {name:S1} waited outside the {place}, {name:S2} showed the book to"
     with pytest.raises(ValueError, match="the corrupt prompt is the clean one"):
-        task(IOI, corrupt={"S2": "S1"}).build(tokenizer, n=1)
+        task(IOI, templates=[*IOI["templates"], own], corrupt={"S2": "S1"}).build(tokenizer, n=1)
 
 
 def test_too_few_words_are_said_before_any_prompt_is_drawn(tokenizer: Any) -> None:
@@ -441,3 +442,52 @@ def test_clean_and_corrupt_differ_only_where_a_rule_says_so(said: dict[str, Any]
             for part in said["templates"].split()
         ]
     assert made.build_at_most(WORDS, n=3, seed=seed).prompts == prompts.prompts[:3]
+
+
+def standing(**changes: Any) -> list[str]:
+    """What is said of words of this template that never stand somewhere."""
+    own = task({"templates": "The {n:S} near the {n:D}", "answers": " is", "wrong_answers": " are"}, **changes)
+    return [note for note in own.notes(tokenizer_of("bytes")) if "never stand" in note]
+
+
+def test_words_that_nothing_can_stand_for_are_said() -> None:
+    forms = {"n": [{"s": "key", "p": "keys"}, {"s": "car"}, {"p": "dogs"}]}
+    lacking = standing(words=forms, corrupt={"S": "another kind"})
+    assert lacking == [
+        "2 of the words 'n' never stand at S: 'car', 'dogs'. The corrupt prompt holds another "
+        "kind of the word there, and there is none: add it."
+    ]
+    # A word that is refused is mended, and so is none that lacks.
+    forms["n"].append({"s": "boy", "p": "zqxjkv"})
+    with pytest.raises(ValueError, match=r"do not fit: of 'n' 'zqxjkv'[^$]*doubtful: 2 of the words 'n' never stand"):
+        task(AGREEMENT, templates="The {n:S}", words=forms, answers=" is", wrong_answers=" are").build(
+            tokenizer_of("bytes"), n=2
+        )
+
+
+@pytest.mark.parametrize(
+    ("words", "rule", "said"),
+    [
+        ({"s": ["a", "b"], "p": ["c"]}, "another word", ["1 of the words 'n' never stands at S: 'c'. The corrupt"]),
+        ([{"s": "a", "p": "b"}, {"s": "c", "p": "d"}], "another word", []),
+        (
+            [{"s": "a", "p": "a"}, {"s": "c", "p": "d"}],
+            "another kind",
+            ["2 of the words 'n' never stand at S: 'a', 'a'."],
+        ),
+        (
+            [{"s": "a", "p": "b"}, {"s": "c"}],
+            "another word of another kind",
+            ["1 of the words 'n' never stands at S: 'a'"],
+        ),
+        (
+            [{"s": "a"}, {"s": "c", "p": "d"}],
+            "another word of another kind",
+            ["1 of the words 'n' never stands at S: 'c'"],
+        ),
+    ],
+)
+def test_each_rule_says_which_words_it_never_takes(words: Any, rule: str, said: list[str]) -> None:
+    notes = standing(words={"n": words}, corrupt={"S": rule})
+    assert len(notes) == len(said)
+    assert all(note.startswith(begin) for note, begin in zip(notes, said, strict=True))

@@ -128,7 +128,7 @@ def test_a_size_that_no_path_has_is_said(edge_scores_of):
     unmeasured = tuple(str(edge) for edge in WIRINGS[0].edges if str(edge) not in PATH)
     scores = edge_scores_of(dict.fromkeys(PATH, 1.0), unmeasured=unmeasured)
     assert Grown(1).choose(scores).size_note == (
-        "1 edges were asked for, and the circuit has 3: no path from input to logits has fewer."
+        "1 edge was asked for, and the circuit has 3: no path from input to logits has fewer."
     )
     assert "4 edges were asked for, and the circuit has 3: no more" in str(Grown(4).choose(scores).size_note)
     everything = Grown(99).choose(edge_scores_of({}))

@@ -163,7 +163,10 @@ def test_every_line_is_read_as_tokens_once(
     [
         ("own.csv", "cleen,corrupt,answers\nA,B,C\n", "unknown key 'cleen'"),
         ("own.csv", "one,two\nA,B\n", "names no column of prompts"),
-        ("own.csv", "", "holds no prompt. Give a header"),
+        ("own.csv", "", "holds no prompt. Give a header, clean,corrupt,answers,wrong_answers, and a row."),
+        ("own.tab", "", "holds no prompt. Give a header, clean,corrupt,answers,wrong_answers with tabs in place of"),
+        ("own.json", "[]", 'holds no prompt. Give an array of JSON objects, such as [{"clean": "...", "corrupt"'),
+        ("own.json", "", "holds no prompt. Give an array of JSON objects, such as [{"),
         ("own.jsonl", '{"question": "A"}\n', "unknown key 'question'"),
         ("own.jsonl", "A, B\n", "not JSON"),
     ],
@@ -220,7 +223,15 @@ def test_bad_lines_are_said_once_beside_the_good_ones(circuits: Callable[..., An
     begun = [line.partition(": ")[0] for line in shown.stdout.splitlines() if line.startswith("line")]
     assert begun == ["line 1, pair", "lines 2-3, bad", "line 4, bad", "line 5 is left out"]
     assert "lines 2-3, bad: unknown key 'extra'" in shown.stdout
-    assert "1 prompts; 3 bad lines; 1 left out; reference answers 1 of 1 rightly" in shown.stdout
+    assert "1 prompt; 3 bad lines; 1 left out; reference answers 1 of 1 rightly" in shown.stdout
+
+
+def test_copies_are_said_together_at_the_first_of_them(circuits: Callable[..., Any], tmp_path: Path) -> None:
+    one, other = pair("David", "Martin"), pair("Martin", "David")
+    path = write(tmp_path / "own.jsonl", one, one, other, *[one] * 40)
+    begun = [line for line in circuits("prompts", "check", path).stdout.splitlines() if line.startswith("line")]
+    assert [line.partition(": ")[0] for line in begun] == ["line 1, pair", "lines 2, 4-43 are left out", "line 3, pair"]
+    assert begun[1].endswith("left out: copies of line 1")
 
 
 def test_the_first_lines_are_shown_and_all_are_counted(circuits: Callable[..., Any], tmp_path: Path) -> None:
@@ -292,7 +303,7 @@ def test_words_of_a_template_that_do_not_fit_are_refused_or_left_out(
     assert "of 'place' 'zqxjkv' (not known)" in refused.stderr
     path.write_text(f"{path.read_text()}leave_out: unequal\n")
     found = checked(circuits, path)
-    assert found["remarks"] == ["1 of the words 'place' are left out: 'zqxjkv' (not known)."]
+    assert found["remarks"] == ["1 of the words 'place' is left out: 'zqxjkv' (not known)."]
     assert found["summary"]["right"] == 64
 
 

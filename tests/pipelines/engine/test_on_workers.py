@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,17 @@ def test_how_far_a_job_is_comes_from_its_worker(cluster, tmp_path):
 
 def stored(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.glob("jobs/*/*.npz")}
+
+
+def test_how_many_jobs_are_with_workers_is_told_as_it_changes(cluster, tmp_path):
+    store, todo, sent = Store(tmp_path), chain(4), []
+    store.prepare()
+    cluster.scale(1)
+    execution = Execution(out=tmp_path, scheduler=cluster.scheduler_address)
+    execute(todo, store, execution, on_done=lambda job: None, on_sent=sent.append)
+    assert sent[-1] == 0
+    assert 0 < max(sent) <= len(todo)
+    assert all(one != other for one, other in pairwise(sent))
 
 
 def test_results_travel_through_the_folder_or_the_scheduler_with_the_same_bytes(cluster, tmp_path):

@@ -98,6 +98,39 @@ def test_what_runs_is_named_soon_unless_the_last_line_did(monkeypatch: pytest.Mo
     ]
 
 
+def test_of_workers_that_have_not_said_what_they_do_it_is_said_how_many_jobs_are_with_them(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    clock = [0.0]
+    monkeypatch.setattr("pipelines.engine.progress.time.monotonic", lambda: clock[0])
+    stream, jobs = io.StringIO(), [job(number, None) for number in range(4)]
+    progress = Lines(stream, outlook(jobs))
+    progress.begun(jobs[0])
+    progress.sent("run mine", 3)
+    progress.done(jobs[0])
+    for _ in range(36):
+        clock[0] += 1.0
+        progress.tick()
+    progress.reached(jobs[1], 0.5, "")
+    clock[0] += 15
+    progress.tick()
+    progress.done(jobs[1])
+    progress.sent("run mine", 1)
+    clock[0] += 15
+    progress.tick()
+    progress.sent("run mine", 0)
+    clock[0] += 15
+    progress.tick()
+    assert stream.getvalue().splitlines() == [
+        "[1/4] mine: step · after 0.0 s",
+        "mine: workers are at work, 3 jobs are with them · after 15 s",
+        "mine: workers are at work, 3 jobs are with them · after 30 s",
+        "mine: step, 50% of it · after 51 s",
+        "[2/4] mine: step · after 51 s",
+        "mine: workers are at work, 1 job is with them · after 1 min 6 s",
+    ]
+
+
 def test_phases_of_a_job_are_told_with_how_far_it_is_and_those_of_its_models_are_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

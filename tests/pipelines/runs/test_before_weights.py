@@ -281,7 +281,7 @@ def test_what_is_left_out_is_said_before_a_model_is_loaded_and_once(
     file = write(tmp_path / "own.jsonl", one, one, pair("Martin", "David"))
     asked = ("discover", file, "--prompts", "5", "--method", "random", "--edges", "5")
     lines = circuits(*asked).stderr.splitlines()
-    left_out = "warning: 1 of 3 prompts are left out, as they add nothing (line 2: a copy of line 1)."
+    left_out = "warning: 1 of 3 prompts is left out, as it adds nothing (line 2: a copy of line 1)."
     few = "warning: 5 prompts were asked for, and own.jsonl holds 2: all of them were taken."
     begin = next(number for number, line in enumerate(lines) if "computing" in line)
     for said in (left_out, few):
@@ -358,7 +358,7 @@ def test_words_left_out_of_a_template_are_said_before_a_model_is_loaded(
     }
     file.write_text(json.dumps(text))
     lines = circuits("discover", file, "--method", "random", "--edges", "5", "--prompts", "20").stderr.splitlines()
-    assert "warning: 1 of the words 'name' are left out: 'zqxjkv' (not known)." in lines[1]
+    assert "warning: 1 of the words 'name' is left out: 'zqxjkv' (not known)." in lines[1]
     assert "warning: 20 prompts were asked for, and own.yaml makes 6: all of them were taken." in lines[2]
     assert sum("zqxjkv" in line for line in lines) == 1
     assert not any("These are all" in line for line in lines)

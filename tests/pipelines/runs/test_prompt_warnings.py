@@ -35,7 +35,7 @@ def test_copies_of_one_prompt_count_once(tiny: Any, tmp_path: Path) -> None:
     assert copied.summary["n_prompts"] == once.summary["n_prompts"] == 12
     assert copied.summary["metric"] == once.summary["metric"]
     (warning,) = [text for text in copied.summary["warnings"] if "left out" in text]
-    assert warning.startswith("15 of 27 prompts are left out, as they add nothing (line 2: a copy of line 1;")
+    assert warning.startswith("15 of 27 prompts are left out, as they add nothing (lines 2-16: copies of line 1)")
     assert not any("left out" in text for text in once.summary["warnings"])
 
 
@@ -55,7 +55,7 @@ def test_equal_pairs_are_left_out_by_name_unless_their_corrupt_prompt_is_not_use
     run = discover(**settings)
     assert run.summary["n_prompts"] == 10
     assert any(
-        "2 of 12 prompts are left out" in text and "line 3: clean and corrupt are equal; line 6" in text
+        "2 of 12 prompts are left out" in text and "(lines 3, 6: clean and corrupt are equal)" in text
         for text in run.summary["warnings"]
     )
     assert discover(**settings, ablation="zero").summary["n_prompts"] == 12

@@ -284,3 +284,8 @@ def test_a_comparison_of_own_pairs_calls_them_by_name_and_is_kept_beside_the_run
     assert "pairs-" not in stored
     # In other stores, or where one is said, it is kept as ever.
     assert compare(first, other, overlap_only=True, out=tmp_path / "runs").folder.parent == tmp_path / "runs"
+
+
+def test_a_list_without_a_pair_is_refused_as_a_list() -> None:
+    with pytest.raises(ValueError, match=r'^no pair is given: give at least one, such as {"clean": '):
+        prompts_from([])

@@ -78,7 +78,7 @@ def test_words_that_a_model_does_not_know_are_not_counted(circuits: Command, tem
     checked = circuits("prompts", "check", template, "--json").json
     assert checked["summary"]["prompts"] == 60
     left_out, are_all = checked["remarks"]
-    assert left_out.startswith("1 of the words 'name' are left out: 'Zqxjkv'")
+    assert left_out.startswith("1 of the words 'name' is left out: 'Zqxjkv'")
     assert are_all == "These are all 60 prompts that it makes."
 
 
@@ -202,7 +202,7 @@ def test_words_that_do_not_fit_and_what_is_wrong_with_prompts_of_the_others_are_
     wrong = TEMPLATE.replace("Simon", "Simonzq").replace('answers: " {IO}"', 'answers: [" {IO}", " {place} x"]', 1)
     template.write_text(wrong.replace('wrong_answers: " {S1}"', 'wrong_answers: [" {S1}", " {IO}"]'))
     said = circuits("prompts", "check", template).stderr.splitlines()[1:]
-    assert said[0].endswith("its template: 3 faults; no prompt is made of it until they are mended.")
+    assert said[0].endswith("template 'names': 3 faults; no prompt is made of it until they are mended.")
     assert said[1].startswith("  words that do not fit: of 'name' 'Simonzq' (not known).")
     told = sorted(line.partition("': ")[2] for line in said[2:])
     # 5 names in pairs, 2 places.
@@ -279,7 +279,7 @@ def test_words_of_a_sentence_that_the_tokenizer_does_not_know_are_said_with_thos
     assert said in circuits("prompts", "check", template).stderr
     template.write_text(text.replace("Simon", "Simonzq"))
     lines = circuits("prompts", "check", template).stderr.splitlines()[1:]
-    assert lines[0].endswith("its template: 2 faults; no prompt is made of it until they are mended.")
+    assert lines[0].endswith("template 'names': 2 faults; no prompt is made of it until they are mended.")
     assert lines[1].startswith(f"  {said}")
     assert lines[2].startswith("  words that do not fit: of 'name' 'Simonzq' (not known).")
     template.write_text(text.replace("S2: IO", "S2: IOO") + "leave_out: unequal\n")
