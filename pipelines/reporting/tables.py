@@ -111,7 +111,7 @@ def share_text(share: Share | None) -> str:
     >>> share_text(Share(15, 16)), share_text(None)
     ('93.8% [71.7%, 98.9%]', 'not defined')
     """
-    return UNDEFINED if share is None else f"{share.value:{SHARE}} {brackets(share.interval(), SHARE)}"
+    return UNDEFINED if share is None else f"{number_text(share.value, SHARE)} {brackets(share.interval(), SHARE)}"
 
 
 def is_at_floor(column: Column, row: Row) -> bool:
