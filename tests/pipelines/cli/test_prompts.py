@@ -234,6 +234,13 @@ def test_copies_are_said_together_at_the_first_of_them(circuits: Callable[..., A
     assert begun[1].endswith("left out: copies of line 1")
 
 
+def test_what_to_do_about_several_lines_is_said_once(circuits: Callable[..., Any], tmp_path: Path) -> None:
+    path = write(tmp_path / "own.jsonl", pair("Zebra", "Martin"), pair("Quagga", "Martin"))
+    shown = circuits("prompts", "check", path).stdout
+    assert "line 2, bad: the model's tokenizer does not know 'Quagga'.\n" in shown
+    assert shown.count("Choose words of its vocabulary") == 1
+
+
 def test_the_first_lines_are_shown_and_all_are_counted(circuits: Callable[..., Any], tmp_path: Path) -> None:
     path = write(tmp_path / "own.jsonl", pair("David", "Martin"), pair("Martin", "David"))
     shown = circuits("prompts", "check", path, "--lines", "1").stdout
