@@ -151,7 +151,7 @@ class Task(AnyTask):
         """Raise a ValueError where `build` would for lack of prompts, as far as the first 2,000 of them tell, and where
         `n` are many more than there are ways to draw one. Nothing is kept.
 
-        Cost: a second at most.
+        Cost: a second or two at most.
 
         >>> from circuits import TASKS, load_model
         >>> tokenizer = load_model("reference").tokenizer

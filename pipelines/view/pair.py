@@ -31,12 +31,23 @@ class Pair(NamedTuple):
     transfer: list[dict[str, str]]
 
     def facts(self) -> dict[str, Any]:
-        """The numbers as plain values."""
-        nodes, levels = self.comparison.node_membership(), self.comparison.reuse.summary()["levels"]
+        """The numbers as plain values. Levels and nodes are called as `circuits compare` does: where one of two is a
+        trace, the attention of a layer is one part, and edges between such parts are no edges of it."""
+        from graphs.comparison.level import level_in_words
+
+        a, b = self.comparison.a, self.comparison.b
+        joins_heads, counted = a.wiring.joins_heads, a.wiring.node_kinds
+        levels = self.comparison.reuse.summary()["levels"]
+        if joins_heads:
+            del levels["edges"]
+        # The same nodes as are counted above: `input` and `logits` are in every circuit.
+        parts = {node.name for node in (*a.nodes, *b.nodes) if node.component.kind in counted}
+        nodes = {name: member for name, member in self.comparison.node_membership().items() if name in parts}
         return {
             "labels": list(self.comparison.labels),
-            "levels": {name: _level(level) for name, level in levels.items()},
+            "levels": {level_in_words(name, joins_heads=joins_heads): _level(of) for name, of in levels.items()},
             "nodes": {of: [name for name, member in nodes.items() if member == of] for of in _MEMBERSHIPS},
+            "nodes_are": level_in_words("nodes", joins_heads=joins_heads),
             "transfer": self.transfer,
             "command": self.command,
         }

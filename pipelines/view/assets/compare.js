@@ -25,16 +25,18 @@ function sides(runs) {
   return table("The two runs", [element("td"), ...names], FACTS.map(([name, of]) => row(name, ...runs.map((run) => cell(of(run))))));
 }
 
+const capital = (words) => words[0].toUpperCase() + words.slice(1);
+
 function overlap(levels, [a, b]) {
-  const rows = Object.entries(levels).map(([name, level]) => row(name[0].toUpperCase() + name.slice(1),
+  const rows = Object.entries(levels).map(([name, level]) => row(capital(name),
     cell(level.n_shared, "number"), cell(level.n_a - level.n_shared, "number"), cell(level.n_b - level.n_shared, "number"),
     element("td", { className: "number" }, level.iou === null ? "not defined" : level.iou.toFixed(2), level.iou === null ? null : scale(level.iou, null))));
   return table("What the circuits share", [element("td"), head("Shared", "number"), head(`Only ${a}`, "a number"), head(`Only ${b}`, "b number"), head("Intersection over union", "number")], rows);
 }
 
-function members(nodes, [a, b]) {
+function members(nodes, words, [a, b]) {
   const groups = [["shared", "In both", "shared"], ["only_a", `Only ${a}`, "a"], ["only_b", `Only ${b}`, "b"]];
-  return element("section", {}, element("h2", { textContent: "Heads and MLPs" }), ...groups.map(([key, title, className]) =>
+  return element("section", {}, element("h2", { textContent: capital(words) }), ...groups.map(([key, title, className]) =>
     element("div", { className: `members ${className}` }, element("h3", { textContent: `${title} (${nodes[key].length})` }),
       element("ul", {}, ...nodes[key].map((name) => element("li", { textContent: name }))))));
 }
@@ -54,7 +56,7 @@ try {
   if (!found.transfer.length) by("status").after(command(found.command));
   const drawing = element("a", { className: "button", href: `/compare/page${asked}`, textContent: "Open both circuits in one drawing" });
   by("content").append(element("p", {}, drawing), sides(found.runs), overlap(found.levels, found.labels),
-    ...(found.transfer.length ? [transfer(found.transfer)] : []), members(found.nodes, found.labels));
+    ...(found.transfer.length ? [transfer(found.transfer)] : []), members(found.nodes, found.nodes_are, found.labels));
 } catch (error) {
   by("status").textContent = error.message;
   by("status").className = "problem";

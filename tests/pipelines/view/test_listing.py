@@ -198,6 +198,14 @@ def test_a_page_that_cannot_be_made_says_why_and_is_tried_again(tmp_path: Path, 
         assert server.get("/run/ioi-eap-1").body == page_with("now")
 
 
+def require_same_counts(found: dict[str, Any], words: str) -> None:
+    """What is listed is what is counted."""
+    counts, listed = found["levels"][words], {of: len(names) for of, names in found["nodes"].items()}
+    assert found["nodes_are"] == words
+    assert counts["n_shared"] == listed["shared"] > 0
+    assert (counts["n_a"], counts["n_b"]) == tuple(listed["shared"] + listed[of] for of in ("only_a", "only_b"))
+
+
 def test_two_runs_are_compared_by_what_they_stored(two_runs: Path):
     with serving(two_runs) as server:
         a, b = (row["folder"] for row in server.runs())
@@ -211,6 +219,7 @@ def test_two_runs_are_compared_by_what_they_stored(two_runs: Path):
         )
         assert found["levels"]["edges"]["iou"] == expected.reuse.edges.iou
         assert found["nodes"]["only_b"] == [n for n, member in expected.node_membership().items() if member == "only_b"]
+        require_same_counts(found, "heads and MLPs")
         assert (found["stored"], found["transfer"]) == (None, [])
         assert found["command"].split()[:4] == ["circuits", "compare", a, b]
         assert server.get(f"/compare/page?a={a}&b={b}").body == page_with(f"pair by {found['command']}")
