@@ -27,8 +27,8 @@ class Remedied(str):
         made.fault, made.remedy = fault, remedy
         return made
 
-    def __getnewargs__(self) -> tuple[str, str]:
-        return self.fault, self.remedy
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
+        return type(self), (self.fault, self.remedy)
 
 
 class Listed(NamedTuple):
