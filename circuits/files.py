@@ -106,6 +106,14 @@ def is_file(path: Path) -> bool:
         return False
 
 
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder; False for names that none can have, which are too long."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
 def is_file_name(path: str | Path) -> bool:
     """Whether a name ends as files of some format do: `circuit.svg`, and not `circuit` or `circuit.v2`."""
     ending = Path(path).suffix.lower()

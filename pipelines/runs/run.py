@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import ValidationError
 
 from circuits.cached import cached_property
-from circuits.files import is_file, path_from, portable, read_bytes, real_path
+from circuits.files import is_file, is_folder, path_from, portable, read_bytes, real_path
 from circuits.mib_file import is_mib_file
 from circuits.model.phases import phase
 from circuits.strict_json import parse_strictly
@@ -313,8 +313,7 @@ def find_run(reference: str | Path, store_folder: Path) -> Path:
 def _left_by(folder: Path) -> str | None:
     """The command that left a folder of results, without those that made the runs which it read; None where it does not
     say."""
-
-    command = command_beside(folder) if folder.is_dir() else None
+    command = command_beside(folder) if is_folder(folder) else None
     return None if command is None else command.split(AND)[-1]
 
 

@@ -256,7 +256,7 @@ def test_half_a_labeled_file_is_refused(circuits: Command, tiny: Any):
     for name, said in (
         ("half", "holds 5 labeled prompts and no negative one"),
         ("other", "holds 7 labeled prompts and no positive one"),
-        ("mixed", "holds 2 pairs and 1 labeled prompts"),
+        ("mixed", "holds 2 pairs and 1 labeled prompt:"),
         ("wrong", "line 1: 'label' holds 'maybe', expected 'positive' or 'negative'"),
     ):
         answer = circuits("discover", f"{name}.jsonl", *tiny.arguments[2:], "--method", "head-coding")

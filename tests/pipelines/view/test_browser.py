@@ -182,9 +182,12 @@ def test_a_third_tick_says_what_takes_three(index: Opened):
     assert not index.page.locator("#ticked").is_visible()
 
 
-def test_the_progress_of_a_running_job_is_followed_until_its_page_is_there(browser: Windows, tmp_path: Path):
+def test_the_progress_of_a_running_job_is_followed_until_its_page_is_there(
+    browser: Windows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     from playwright.sync_api import expect
 
+    monkeypatch.setattr("pipelines.engine.heartbeat._WRITTEN_EVERY_S", 0.0)  # however fast pages open
     write_run(tmp_path, "ioi-eap-1", is_finished=False)
     with serving(tmp_path) as server, Heartbeat([Store(tmp_path)]) as heartbeat:
         heartbeat.beat("run ioi-eap-1", 0.25, 120.0)
