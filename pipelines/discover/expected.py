@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from circuits.evaluation.budgets import BUDGETS
-from circuits.evaluation.sizes import RUNS_PER_SEARCH, expected_sizes, half_way
+from circuits.evaluation.sizes import RUNS_PER_SEARCH, expected_end, expected_sizes, half_way
 from graphs.selection import SELECTIONS
 from pipelines.costs.circuit_runs import Batch, Circuits, parts_of_components, passes
 from pipelines.costs.shape import GPT2_SMALL, Shape
@@ -113,7 +113,7 @@ def expected_searches(settings: Mapping[str, Any], shape: Shape) -> dict[SearchF
         if n_edges is not None or not (of_components or searches):
             sizes = [n_edges or half_way(of_edges)]
         elif number and not of_components:
-            sizes = sizes_below(half_way(of_edges))
+            sizes = sizes_below(expected_end(of_edges))
         else:
             # Before components are chosen, the edges among them may be nearly all or few.
             sizes = expected_sizes(of_edges)

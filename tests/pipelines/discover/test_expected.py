@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from circuits.evaluation.criteria import CircuitRunner
@@ -34,15 +33,15 @@ def expected(**given: Any) -> list[float]:
     return [round(N_EDGES * one.share) for one in expected_to_choose(settings, SHAPE)]
 
 
-def test_a_search_is_expected_to_end_half_way_and_the_other_ranking_below():
+def test_a_search_is_expected_to_end_with_few_edges_and_the_other_ranking_below():
     first = expected_sizes(N_EDGES)
-    half_way = round(np.sqrt(N_EDGES))
-    assert half_way in first
+    end = round(N_EDGES ** (1 / 3))
+    assert end in first
     both = expected(method="eap")
     assert both[: len(first)] == first
     later = both[len(first) :]
     assert later == sorted(later)
-    assert later[-1] == half_way - 1
+    assert later[-1] == end - 1
     assert expected(method="eap", ranking="signed") == first
 
 
