@@ -199,7 +199,8 @@ class Estimate:
     @property
     def _spent_s(self) -> float:
         """What jobs have taken, those that run now included."""
-        silent_s = sum(self._silent_s(kind, self._paces_now()) for kind in self._agenda.left)
+        paces = self._paces_now()
+        silent_s = sum(self._silent_s(kind, paces) for kind in self._agenda.left)
         return self._done_s + silent_s + sum(running.seconds for running in self._running.values())
 
     def _seconds_left(self) -> dict[Kind, float]:
@@ -241,18 +242,23 @@ class Estimate:
 
     def _slower(self) -> float:
         """How many times longer jobs that run a model take now than those that were done before."""
+        known = {kind: pace for kind, pace in self._before.items() if _is_like_others(kind)}
+        typical = _weighted_median([(pace.seconds_per_weight, pace.weight) for pace in known.values()])
+
+        def before_s(kind: Kind, weight: float) -> float:
+            return weight * (known[kind].seconds_per_weight if kind in known else typical)
+
         spent_s = expected_s = 0.0
         for kind, pace in self._paces.items():
             if _is_like_others(kind):
                 spent_s += pace.seconds
-                expected_s += pace.weight * _seconds_per_weight(kind, self._before)
+                expected_s += before_s(kind, pace.weight)
         for job in self._running.values():
             if _is_like_others(job.kind):
                 share, own_s = job.since_first
                 spent_s += own_s
-                expected_s += share * job.weight * _seconds_per_weight(job.kind, self._before)
-        left = ((kind, of.weight) for kind, of in self._agenda.left.items() if _is_like_others(kind))
-        left_s = sum(weight * _seconds_per_weight(kind, self._before) for kind, weight in left)
+                expected_s += before_s(job.kind, share * job.weight)
+        left_s = sum(before_s(kind, of.weight) for kind, of in self._agenda.left.items() if _is_like_others(kind))
         assumed_s = _BY_OTHERS * (expected_s + left_s)
         return (spent_s + assumed_s) / (expected_s + assumed_s) if expected_s else 1.0
 
