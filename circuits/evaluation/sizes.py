@@ -77,8 +77,8 @@ def expected_end(
     largest: int, *, smallest: int = 1, known: Mapping[int, float] | None = None, bound: float = 1.0
 ) -> int:
     """The size that a search is expected to find: a third of the way, in orders of magnitude, from the largest that is
-    known to be too small to the smallest that does. Most circuits are small: of eight on SmolLM2-135M, seven had 12 to 61
-    of 70,651 edges, and one 164.
+    known to be too small to the smallest that does. Most circuits are small: of eight on SmolLM2-135M, seven had 12 to
+    61 of 70,651 edges, and one 164.
 
     >>> from circuits.evaluation.sizes import expected_end
     >>> expected_end(400), expected_end(400, known={1: 0.2, 2: 0.5, 4: 0.7}), expected_end(400, known={4: 0.7, 8: 1.0})

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 
@@ -16,12 +15,12 @@ from circuits.intervals import Share
 from circuits.numbers import number_text
 from circuits.quantities import QUANTITIES, Quantity
 from circuits.visible_text import visible
+from pipelines.reporting.fitting import in_room, longest, table_width
 from pipelines.reporting.p_values import DASH, Draws, is_least, p_shown
 
 UNDEFINED = "not defined"
 UNBOUNDED = "[-]"
 _LONGEST_WORD = 32  # characters
-_FRAME = 3  # of a column: a line and two spaces
 _LEAST_WIDTH, _USUAL_WIDTH = 20, 80  # of a page: nobody means less by COLUMNS, which programs set to 0
 SHARE = ".1%"
 """How shares of prompts, such as accuracy, are printed."""
@@ -185,39 +184,32 @@ def _is_usable(columns: str | None) -> bool:
 
 
 def print_table(title: str, headings: Sequence[str], cells: Iterable[Sequence[str]], *, folds: bool = False) -> None:
-    """A table of texts. Numbers are not broken over lines: a line may be wider than the terminal.
+    """A table of texts. In a terminal, or where COLUMNS asks for a width, cells are broken between words to fit.
 
-    folds  cells are broken over lines, to fit into the terminal, but words only from _LONGEST_WORD characters on
+    folds  words from _LONGEST_WORD characters on are broken too, also in a pipe
 
-    Where COLUMNS asks for a width, cells of every table are broken between words to fit into it.
+    Numbers and intervals are never broken: columns for which that leaves no room follow in a table below, beside those
+    that say which row is which.
     """
-    rows, shown, asked = [list(map(visible, row)) for row in cells], console(), width_asked_for()
-    headings = list(map(visible, headings))
-    columns = list(zip(headings, *rows, strict=True))
-    longest = [max(cell_len(word) for text in column for word in ("", *text.split())) for column in columns]
-    table = Table(title=visible(title), title_justify="left")
+    rows, shown = [list(map(visible, row)) for row in cells], console()
+    columns = [list(column) for column in zip(map(visible, headings), *rows, strict=True)]
     if folds:
-        for heading, width in zip(headings, longest, strict=True):
-            table.add_column(heading, overflow="fold", min_width=min(width, _LONGEST_WORD))
-    else:
-        widths = [max(cell_len(line) for text in column for line in ("", *text.split("\n"))) for column in columns]
-        if asked is not None:
-            widths = _narrowed(widths, longest, asked - 1 - _FRAME * len(columns))
-        for heading, width in zip(headings, widths, strict=True):
-            table.add_column(heading, overflow="fold", width=width)
-        shown.width = max(shown.width, 1 + sum(width + _FRAME for width in widths))
-    for row in rows:
-        table.add_row(*row)
-    shown.print(table, crop=False)
-
-
-def _narrowed(widths: Sequence[int], least: Sequence[int], room: int) -> list[int]:
-    """Widths of columns that fit into a room, or are the least: a column gives as long as it is the widest that can."""
-    narrowed = list(widths)
-    while sum(narrowed) > room and narrowed != list(least):
-        able = [number for number, width in enumerate(narrowed) if width > least[number]]
-        narrowed[max(able, key=lambda number: narrowed[number])] -= 1
-    return narrowed
+        table = Table(title=visible(title), title_justify="left")
+        for column in columns:
+            table.add_column(column[0], overflow="fold", min_width=min(longest(column), _LONGEST_WORD))
+        for row in rows:
+            table.add_row(*row)
+        shown.print(table, crop=False)
+        return
+    room = shown.width if shown.is_terminal else width_asked_for()
+    for number, fitted in enumerate(in_room(columns, room)):
+        table = Table(title=visible(title) if number == 0 else "(continued)", title_justify="left")
+        for column in fitted:
+            table.add_column(column.texts[0], overflow="fold", width=column.width)
+        for row in zip(*(column.texts[1:] for column in fitted), strict=True):
+            table.add_row(*row)
+        shown.width = max(shown.width, table_width(column.width for column in fitted))
+        shown.print(table, crop=False)
 
 
 def print_columns(title: str, columns: Sequence[Column], rows: Sequence[Row]) -> None:

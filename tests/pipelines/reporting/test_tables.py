@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 
 import pytest
+from rich.console import Console
 
 from pipelines.reporting.tables import Column, as_csv, console, print_table, value_at
 
@@ -71,3 +73,47 @@ def test_a_width_in_which_nobody_reads_swallows_no_words(
     monkeypatch.setenv("COLUMNS", columns)
     console().print("eighty characters are what rich takes where nothing says how wide it is")
     assert capsys.readouterr().out == "eighty characters are what rich takes where nothing says how wide it is\n"
+
+
+ROWS = [["ioi", "agreement", "0.85 [0.80, 0.90]", "1.00 (0.46, p <= .0050)"], ["ioi", "ioi", "-", "0.31 (0.40, p .67)"]]
+HEADINGS = ["circuit", "task", "faithfulness", "weighted Jaccard"]
+
+
+def printed_in(width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The lines that a terminal of a width shows."""
+    in_terminal = Console(markup=False, highlight=False, force_terminal=True, no_color=True, width=width)
+    monkeypatch.setattr("pipelines.reporting.tables.console", lambda: in_terminal)
+    print_table("title", HEADINGS, ROWS)
+    return re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out).splitlines()
+
+
+@pytest.mark.parametrize("width", [76, 70, 60, 50, 46])
+def test_in_a_terminal_tables_fit_and_break_no_interval(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, width: int
+):
+    lines = printed_in(width, capsys, monkeypatch)
+    assert max(map(len, lines)) <= width
+    for whole in ("[0.80, 0.90]", "(0.46, p <= .0050)", "(0.40, p .67)", "agreement"):
+        assert any(whole in line for line in lines)
+
+
+def test_columns_without_room_follow_below_beside_those_that_tell_rows_apart(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    lines = [line.strip() for line in printed_in(50, capsys, monkeypatch)]
+    assert lines.count("title") == lines.count("(continued)") == 1
+    above, below = lines[: lines.index("(continued)")], lines[lines.index("(continued)") :]
+    for part in (above, below):
+        assert any("ioi" in line and "agreement" in line for line in part)
+    assert any("faithfulness" in line for line in above)
+    assert not any("Jaccard" in line for line in above)
+    assert any("Jaccard" in line for line in below)
+    assert not any("faithfulness" in line for line in below)
+    assert "(continued)" not in "".join(printed_in(80, capsys, monkeypatch))
+
+
+def test_no_column_is_lost_where_a_terminal_has_no_room_for_any(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    text = "".join(printed_in(20, capsys, monkeypatch))
+    assert all(cell in text for cell in (*HEADINGS[:3], "Jaccard", "[0.80, 0.90]", "(0.46, p <= .0050)"))
