@@ -15,8 +15,9 @@ from dataclasses import dataclass
 # What is expected of a search before it runs: about how many circuits it tries for one size in one ranking, and how
 # many forward passes of the same prompts a circuit takes, as counted on two models (tests/benchmarks/results.md).
 RUNS_PER_SEARCH, PASSES_PER_RUN = 12, 0.5
-# Where one is expected to end, of the orders of magnitude that are open.
-_SHARE_OF_WAY = 1 / 3
+# Where one is expected to end, of the orders of magnitude that are open; and the size that it is likely to reach where
+# that is in the lower half of them.
+_SHARE_OF_WAY, _USUAL = 1 / 3, 40
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def expected_sizes(
 
     >>> from circuits.evaluation.sizes import expected_sizes
     >>> expected_sizes(400)
-    [1, 2, 4, 6, 7, 8, 14, 28]
+    [1, 2, 4, 8, 16, 18, 19, 20, 24, 25, 32, 40, 80]
     >>> expected_sizes(19, is_found=False)
     [1, 2, 4, 8, 16, 19]
     >>> expected_sizes(400, known={1: 0.2, 2: 0.5, 4: 1.1})
@@ -77,17 +78,19 @@ def expected_end(
     largest: int, *, smallest: int = 1, known: Mapping[int, float] | None = None, bound: float = 1.0
 ) -> int:
     """The size that a search is expected to find: a third of the way, in orders of magnitude, from the largest that is
-    known to be too small to the smallest that does. Most circuits are small: of eight on SmolLM2-135M, seven had 12 to
-    61 of 70,651 edges, and one 164.
+    known to be too small to the smallest that does, or a few dozen, where that is less than half of the way. Circuits
+    grow little with the model: of eight on SmolLM2-135M, seven had 12 to 61 of 70,651 edges, and one 164; of twelve on
+    the bundled models, ten had 17 to 61 of 479 and 1,519, and two 220 and 736.
 
     >>> from circuits.evaluation.sizes import expected_end
     >>> expected_end(400), expected_end(400, known={1: 0.2, 2: 0.5, 4: 0.7}), expected_end(400, known={4: 0.7, 8: 1.0})
-    (7, 19, 5)
+    (20, 40, 6)
     """
     known = {} if known is None else known
     does = min((size for size, value in known.items() if value >= bound), default=largest)
     too_small = max((size for size in known if size < does), default=smallest)
-    return round(too_small ** (1 - _SHARE_OF_WAY) * does**_SHARE_OF_WAY)
+    a_third = round(too_small ** (1 - _SHARE_OF_WAY) * does**_SHARE_OF_WAY)
+    return max(a_third, min(_USUAL, half_way(does, smallest=too_small)))
 
 
 def half_way(largest: int, *, smallest: int = 1) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from circuits.evaluation.criteria import CircuitRunner
-from circuits.evaluation.sizes import expected_sizes
+from circuits.evaluation.sizes import expected_end, expected_sizes
 from circuits.metrics import METRICS
 from circuits.model.lengths import TOKENS_PER_PASS
 from circuits.model.load import load_model
@@ -35,8 +35,9 @@ def expected(**given: Any) -> list[float]:
 
 def test_a_search_is_expected_to_end_with_few_edges_and_the_other_ranking_below():
     first = expected_sizes(N_EDGES)
-    end = round(N_EDGES ** (1 / 3))
+    end = expected_end(N_EDGES)
     assert end in first
+    assert 30 <= end <= 50
     both = expected(method="eap")
     assert both[: len(first)] == first
     later = both[len(first) :]
