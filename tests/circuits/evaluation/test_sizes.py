@@ -76,5 +76,5 @@ def test_a_search_that_nothing_is_expected_of_is_expected_to_go_on_where_a_size_
 def test_circuits_are_expected_to_be_of_a_few_dozen_edges_whatever_the_size_of_the_model():
     assert [expected_end(edges) for edges in (19, 479, 1519, 32_491, 70_651)] == [4, 22, 39, 40, 41]
     assert expected_end(479, known={1: 0.1, 2: 0.2, 4: 0.3, 8: 0.5}) == 40
-    assert expected_end(479, known={32: 0.1, 64: 0.9}) == 45
+    assert expected_end(479, known={32: 0.1, 64: 1.0}) == 40
     assert expected_end(479, known={128: 0.1}) > 128
