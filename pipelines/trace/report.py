@@ -130,8 +130,9 @@ def _warnings(summary: Mapping[str, Any]) -> list[str]:
     if below := summary["below_floor"]:
         listed = ", ".join(map(str, below[:_LISTED])) + (", ..." if len(below) > _LISTED else "")
         warnings.append(
-            f"clean minus corrupt is below min_gap = {summary['floor']:g} for {len(below)} of {n_prompts} prompts "
-            f"({listed}): they count in the ratio of means but not in the mean of ratios."
+            f"the corruption lowers the metric by less than {summary['floor']:g} (--min-gap) on {len(below)} of "
+            f"{n_prompts} prompts ({listed}): they have no recovery rate of their own, and count in the ratio of means "
+            "but not in the mean of ratios."
         )
     return warnings
 

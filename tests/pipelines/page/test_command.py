@@ -139,6 +139,30 @@ def test_a_trace_has_its_recovery_rates(store):
     assert shown == rates.values[:, of_mlps].T.tolist()
 
 
+def test_a_page_of_a_trace_begins_with_its_rates_in_colors_of_one_scale(store, chromium, tmp_path):
+    run = next(path.parent.name for path in store.glob("*/trace.npz") if (path.parent / "summary.json").exists())
+    (tmp_path / "x.html").write_bytes(export(run, "html", out=store))
+    page = Opened(chromium, tmp_path / "x.html").page
+    above, drawing = (page.locator(f"#{name}").bounding_box() for name in ("trace", "workspace"))
+    assert above["y"] + above["height"] <= drawing["y"]
+    assert page.locator("nav a:visible").all_inner_texts()[:2] == ["Recovery", "Circuit"]
+    cells = page.locator(".heat td").evaluate_all(
+        "found => found.map((cell) => [Number(cell.textContent), getComputedStyle(cell).backgroundColor])"
+    )
+    strongest = max(value for value, _ in cells)
+    color = next(color for value, color in cells if value == strongest)
+    assert {value for value, other in cells if other == color} <= {
+        value for value, _ in cells if value > 0.9 * strongest
+    }
+
+
+def test_a_page_of_a_circuit_has_no_recovery_rates_to_go_to(store, chromium, tmp_path):
+    (tmp_path / "x.html").write_bytes(export(run_of(store, "ioi-eap").name, "html", out=store))
+    page = Opened(chromium, tmp_path / "x.html").page
+    assert page.locator("nav a:visible").all_inner_texts() == ["Circuit", "Lists", "Sizes", "Prompts", "About"]
+    assert page.locator("#trace").is_hidden()
+
+
 def test_readings_of_other_commands_are_shown_of_heads(circuits: Command, store):
     run = run_of(store, "ioi-eap")
     head = str(run.circuit.heads[0])

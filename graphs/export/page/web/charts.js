@@ -93,7 +93,8 @@ export function visible(token) {
 
 // Recovery rates, layer by position, as a table whose cells are colored.
 export function recoveryTable(kind, trace, colors) {
-  const limit = Math.max(1e-9, ...kind.values.flat().filter((value) => value !== null).map(Math.abs));
+  const values = trace.kinds.flatMap((one) => one.values.flat());
+  const limit = Math.max(1e-9, ...values.filter((value) => value !== null).map(Math.abs));
   const rows = kind.values.map((row, layer) => [layer, row]).reverse();
   return element("div", { class: "scrolls", tabindex: "0", role: "group", "aria-label": `${trace.measure}, ${kind.name}` },
     element("table", { class: "heat" },

@@ -35,7 +35,12 @@ export function writeShared(page) {
 
 export function writeTrace(page) {
   const traces = page.data.circuits.flatMap(({ traces: own }) => own);
-  byId("trace").hidden = !traces.length;
+  for (const id of ["trace", "to-trace"]) byId(id).hidden = !traces.length;
+  // Of traces alone, what was measured comes first: the circuit is what the layers with the highest rates make.
+  if (page.data.circuits.every((circuit) => circuit.traces.length)) {
+    byId("live").before(byId("trace"));
+    byId("to-drawing").before(byId("to-trace"));
+  }
   const colors = palette(page.data);
   byId("trace").replaceChildren(...traces.flatMap((trace) => [
     element("h2", {}, trace.title), element("p", {}, trace.subtitle),
