@@ -13,8 +13,8 @@ from pipelines.engine.job import Job
 # The time left is told once this share of what is left is measured, or has a pace like what is measured; of jobs whose
 # weights mean nothing beside others, this share of them by themselves as well: they may take most of the time.
 _SHARE_KNOWN = 0.8
-# A job that runs says something of its pace from here on.
-_SHARE_OF_JOB, _SECONDS_OF_JOB = 0.01, 0.5
+# A job that runs says something of its pace from a share on, after so many seconds; or after many, whatever the share.
+_SHARE_OF_JOB, _SECONDS_OF_JOB, _MANY_SECONDS_OF_JOB = 0.01, 0.5, 30.0
 # What came before a job first told how far it was does not count for its pace, unless that was more of it.
 _FIRST_SHARE = 0.1
 # What the pace of other jobs says of one that runs, as a share of it that had been done so; and what that of jobs done
@@ -144,7 +144,8 @@ class Estimate:
         if not share:
             self._before_s[job.key] = seconds
         before_s = self._before_s.get(job.key, 0.0)
-        if share >= _SHARE_OF_JOB and seconds - before_s >= _SECONDS_OF_JOB:
+        least_s = _SECONDS_OF_JOB if share >= _SHARE_OF_JOB else _MANY_SECONDS_OF_JOB
+        if share and seconds - before_s >= least_s:
             self._silent.pop(job.key, None)
             planned = self._agenda.of(job)
             first = self._first.setdefault(job.key, (share, seconds) if share <= _FIRST_SHARE else (0.0, before_s))

@@ -201,6 +201,15 @@ def test_the_first_moments_of_a_job_say_nothing():
     assert estimate.left_s is None
 
 
+def test_of_a_job_of_hours_a_time_is_told_before_a_hundredth_of_it():
+    (exact,) = jobs_of("exact", 1, 160)
+    estimate = Estimate([exact], 1)
+    estimate.reached(exact, 0.0, 0.0)
+    assert estimate.left_s is None
+    estimate.reached(exact, 0.005, 36.0)
+    assert estimate.left_s == pytest.approx(7200 - 36)
+
+
 def test_time_goes_on_in_a_job_that_does_not_tell_how_far_it_is(monkeypatch: pytest.MonkeyPatch):
     now = 100.0
     monkeypatch.setattr("pipelines.engine.estimate.time.monotonic", lambda: now)
