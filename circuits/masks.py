@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -15,6 +16,14 @@ from circuits.components import LOGITS, Wiring
 _MORE_ORDERS = 10
 
 
+class _Reader(NamedTuple):
+    """Numbers of the edges into a reader, how many writers it may read, and the writers that its input reaches."""
+
+    edges: slice
+    n_sources: int
+    ends: slice
+
+
 def edge_sources(wiring: Wiring) -> Numbers:
     """[edge] number of the writer that each possible edge starts from."""
     return np.concatenate([np.arange(wiring.n_sources(reader)) for reader in range(len(wiring.readers))])
@@ -26,7 +35,8 @@ def pruned(wiring: Wiring, circuits: Bools) -> Bools:
     A head is reached through any of its ports; a key-value head leads on to every head it serves.
     """
     flat = np.atleast_2d(circuits).reshape(-1, wiring.n_edges)
-    reached, readers = _reached(wiring, flat), _readers(wiring)
+    readers = _readers_in(wiring, flat)
+    reached = _reached(wiring, flat, readers)
     leading = np.zeros_like(reached)
     leading[:, -1] = True
     kept = np.zeros_like(flat)
@@ -54,28 +64,34 @@ def without_unreached(wiring: Wiring, circuits: Bools) -> Bools:
 
     They run like the `pruned` ones. But knocking a component out of a circuit changes no edge into an earlier layer.
     """
-    reached = _reached(wiring, circuits)
+    readers = _readers_in(wiring, circuits)
+    reached = _reached(wiring, circuits, readers)
     kept = np.zeros_like(circuits)
-    for edges, n_sources, _ in _readers(wiring):
+    for edges, n_sources, _ in readers:
         kept[:, edges] = circuits[:, edges] & reached[:, :n_sources]
     return kept
 
 
-def _reached(wiring: Wiring, circuits: Bools) -> Bools:
+def _reached(wiring: Wiring, circuits: Bools, readers: Sequence[_Reader]) -> Bools:
     """[circuit, writer] whether a path from `input` leads there; the last column is `logits`."""
     reached = np.zeros((len(circuits), len(wiring.writers) + 1), dtype=np.bool_)
     reached[:, 0] = True
-    for edges, n_sources, ends in _readers(wiring):
+    for edges, n_sources, ends in readers:
         reached[:, ends] |= (circuits[:, edges] & reached[:, :n_sources]).any(axis=1, keepdims=True)
     return reached
 
 
+def _readers_in(wiring: Wiring, circuits: Bools) -> list[_Reader]:
+    """The readers that any of the circuits [circuit, edge] has an edge into, in order: of small ones, a few."""
+    has_edges = np.logical_or.reduceat(circuits.any(axis=0), wiring.edge_offsets[:-1])
+    return [reader for reader, has in zip(_readers(wiring), has_edges.tolist(), strict=True) if has]
+
+
 @lru_cache(maxsize=16)
-def _readers(wiring: Wiring) -> tuple[tuple[slice, int, slice], ...]:
-    """For each reader its edges, how many writers it may read, and the writers that its input reaches."""
+def _readers(wiring: Wiring) -> tuple[_Reader, ...]:
     offsets = wiring.edge_offsets
     return tuple(
-        (slice(offsets[n], offsets[n + 1]), offsets[n + 1] - offsets[n], ends)
+        _Reader(slice(offsets[n], offsets[n + 1]), offsets[n + 1] - offsets[n], ends)
         for n, ends in enumerate(writers_fed_by(wiring))
     )
 
