@@ -18,6 +18,9 @@ from dataclasses import asdict
 from typing import Any
 from xml.sax.saxutils import unescape
 
+import numpy as np
+
+from circuits.numbers import number_text
 from circuits.strict_json import parse_strictly
 from graphs.circuit_graph import CircuitGraph
 from graphs.comparison.comparison import Comparison
@@ -106,6 +109,21 @@ def about_lines(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[s
             yield f"{before}{told[0]}", told[1]
         elif value is not None:
             yield name, value
+
+
+def fact_text(value: Any) -> str:
+    """The value of a fact for people: four digits of a number with decimals, lists in a row.
+
+    >>> from graphs.export.about import fact_text
+    >>> fact_text(0.49693938140808316), fact_text([0.25, 12]), fact_text(True)
+    ('0.4969', '0.25, 12', 'yes')
+    """
+    value = plain_number(value) if isinstance(value, np.generic) else value  # as stored scores have them
+    if isinstance(value, list | tuple):
+        return ", ".join(map(fact_text, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return number_text(value, ".4g") if isinstance(value, float) else str(value)
 
 
 def _in_words(key: str, value: bool, beside: Mapping[str, Any]) -> tuple[str, str] | None:

@@ -138,7 +138,7 @@ def _is_number(word: str) -> bool:
 
 def print_facts(facts: Mapping[str, Any]) -> None:
     """The facts, one line each, nested ones by their path."""
-    from graphs.export.about import about_lines
+    from graphs.export.about import about_lines, fact_text
 
     for name, value in about_lines(facts):
-        print_line(f"{name}: {value}")
+        print_line(f"{name}: {fact_text(value)}")

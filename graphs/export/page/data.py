@@ -19,8 +19,7 @@ from circuits.scores import EdgeScores
 from graphs.annotations import Annotations
 from graphs.circuit_graph import CircuitGraph, CircuitNode
 from graphs.comparison.comparison import Comparison
-from graphs.export.about import about_lines, circuit_facts
-from graphs.export.document import plain_number
+from graphs.export.about import about_lines, circuit_facts, fact_text
 from graphs.export.looks import places_of
 from graphs.export.page.extras import CircuitExtras, Curve, PageExtras
 from graphs.export.page.shared import shared_table
@@ -316,13 +315,7 @@ def _drawing_size(scene: Scene) -> str | None:
 
 def _about(graphs: Sequence[CircuitGraph], labels: Sequence[str], extras: PageExtras) -> dict[str, Any]:
     facts = [
-        {"label": label, "facts": [[name, _text(value)] for name, value in about_lines(circuit_facts(graph))]}
+        {"label": label, "facts": [[name, fact_text(value)] for name, value in about_lines(circuit_facts(graph))]}
         for graph, label in zip(graphs, labels, strict=True)
     ]
-    return {"command": extras.command, "circuits": facts, "facts": [[k, _text(v)] for k, v in extras.facts.items()]}
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, np.generic):
-        value = plain_number(value)
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return {"command": extras.command, "circuits": facts, "facts": [[k, fact_text(v)] for k, v in extras.facts.items()]}

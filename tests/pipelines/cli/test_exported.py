@@ -9,7 +9,7 @@ import pytest
 
 from graphs.export.about import about_lines, read_about
 from pipelines import caption, export, open_run
-from pipelines.cli.exported import commands_of
+from pipelines.cli.exported import commands_of, print_facts
 from pipelines.discover.settings import DiscoverSettings
 from pipelines.runs.options import command_line
 
@@ -154,6 +154,13 @@ def test_what_no_export_holds_is_one_sentence(circuits, tmp_path, text):
     asked = circuits("show", "own.json")
     assert (asked.exit_code, asked.stdout) == (2, "")
     assert "own.json: " in asked.stderr
+
+
+def test_facts_for_people_have_four_digits(capsys):
+    print_facts({"gap": 0.49693938140808316, "n": 70651, "ends": [0.25, 1.0], "is_new": False, "huge": 1.5e12})
+    assert capsys.readouterr().out.splitlines() == [
+        *("gap: 0.4969", "n: 70651", "is new: no", "huge: 1.5e+12", "ends: 0.25, 1")
+    ]
 
 
 def test_facts_in_lists_are_named_one_by_one():
