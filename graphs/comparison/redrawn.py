@@ -67,7 +67,7 @@ class Redrawn:
 
     def edges(self, sort: str) -> Bools:
         """[..., edge] the circuits of one sort: `resampled`, `halves` or `left_out`."""
-        return np.unpackbits(getattr(self, sort), axis=-1, count=self.wiring.n_edges).astype(np.bool_)
+        return np.unpackbits(getattr(self, sort), axis=-1, count=self.wiring.n_edges).view(np.bool_)
 
     @cached_property
     def _parts(self) -> dict[str, Bools]:

@@ -3,7 +3,7 @@
 summary.json            what `circuits compare --json` prints
 transfer.csv            what each circuit keeps of each task
 transfer.pdf, .svg      the same beside the overlap of the circuits, as heat maps
-comparison.json, .pdf   of two runs: both circuits in one graph, and its drawing
+comparison.json         of two runs: both circuits in one graph; comparison.pdf and .svg its drawing
 checkpoints.csv         of two models: what share of their difference each component recovers
 overlap.csv             what each pair of circuits has in common at each level, with every measure and the reuse index
 chance.csv              the same by chance, under every null
@@ -60,7 +60,7 @@ def files(plan: ComparePlan, report: StoredComparison) -> dict[str, bytes]:
         kept["checkpoints.csv"] = as_csv(rows)
     if len(plan.runs) > 2:
         return kept
-    drawn = {COMPARISON: exporter("json"), "comparison.pdf": exporter("pdf")}
+    drawn = {COMPARISON: exporter("json")} | {f"comparison.{kind}": exporter(kind) for kind in FORMATS}
     kept |= {name: export.to_bytes(report.comparison) for name, export in drawn.items()}
     return kept | _of_traces(plan, report)
 
