@@ -17,6 +17,7 @@ from circuits.intervals import Interval, bootstrap
 from graphs.circuit_graph import CircuitGraph
 from graphs.comparison.clusters import TaskTree, task_tree
 from graphs.comparison.combined import consensus_of, core_of, union_of
+from graphs.comparison.common_parts import in_common_parts
 from graphs.comparison.diff_of_many import DiffOfMany, PartsDiff, diff_of_many
 from graphs.comparison.level import nodes_in_words
 from graphs.comparison.mantel import correlations, mantel
@@ -54,10 +55,9 @@ def of_many(plan: ComparePlan, labels: Sequence[str], transfer: Mapping[str, Any
     transfer  what `transfer_rows` says; None where no circuit was run on another task
     """
     runs, across = plan.runs, plan.across_models
-    graphs: tuple[CircuitGraph, ...] = tuple(run.circuit for run in runs)
-    joins_heads = [graph.wiring.joins_heads for graph in graphs]
-    if any(joins_heads) and not all(joins_heads):
-        graphs = tuple(graph if joined else graph.by_layer() for graph, joined in zip(graphs, joins_heads, strict=True))
+    circuits = tuple(run.circuit for run in runs)
+    graphs = in_common_parts(circuits)
+    if graphs != circuits:  # scores are of heads, or of layers
         diff = diff_of_many(graphs, across_models=across)
     else:
         scores, node_scores = [run.scores for run in runs], [run.node_scores for run in runs]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from circuits.intervals import holm
 from circuits.model.steps import steps
 from graphs import compare as compare_graphs
+from graphs.comparison.common_parts import in_common_parts
 from graphs.comparison.curve import FRACTIONS
 from graphs.comparison.nulls.registry import SAMPLES
 from graphs.comparison.redrawn import Amounts, Redrawn, n_prompts_of, redraw
@@ -151,9 +152,9 @@ def _compared(
 ) -> Comparison:
     """Two circuits in one graph, and what they share."""
     samples = 0 if others else SAMPLES
-    if len({run.circuit.wiring.joins_heads for run in (first, second, *others)}) > 1:
-        # A trace has whole layers only, so the other circuit's heads are merged by layer.
-        a, b, *rest = (run.circuit.by_layer() for run in (first, second, *others))
+    circuits = [run.circuit for run in (first, second, *others)]
+    a, b, *rest = in_common_parts(circuits)
+    if [a, b, *rest] != circuits:  # scores are of heads, or of layers
         return compare_graphs(a, b, others=rest, samples=samples, across_models=across_models)
     groups = groups_across(first, second)
     return compare_graphs(
@@ -161,7 +162,7 @@ def _compared(
         second.circuit.with_groups(groups),
         scores=(first.scores, second.scores),
         node_scores=(first.node_scores, second.node_scores),
-        others=[run.circuit for run in others],
+        others=rest,
         redrawn=redrawn,
         samples=samples,
         across_models=across_models,

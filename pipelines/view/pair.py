@@ -56,9 +56,10 @@ class Pair(NamedTuple):
 def compared(first: Path, second: Path) -> Pair:
     """Two runs compared by what they stored; ValueError where their circuits cannot be. No model runs."""
     from graphs import compare
+    from graphs.comparison.common_parts import in_common_parts
 
-    a, b = (open_run(folder) for folder in (first, second))
-    return Pair(compare(a.circuit, b.circuit), compare_command(first, second), [])
+    a, b = in_common_parts([open_run(folder).circuit for folder in (first, second)])
+    return Pair(compare(a, b), compare_command(first, second), [])
 
 
 def stored(folder: Path, comparison: Comparison, first: Path, second: Path) -> Pair:

@@ -225,6 +225,23 @@ def test_two_runs_are_compared_by_what_they_stored(two_runs: Path):
         assert server.get(f"/compare/page?a={a}&b={b}").body == page_with(f"pair by {found['command']}")
 
 
+def test_a_circuit_of_heads_and_a_trace_are_compared_by_layer(two_runs: Path, tiny: Any, tmp_path: Path):
+    import shutil
+
+    from pipelines import trace
+
+    store = tmp_path / "runs"
+    shutil.copytree(two_runs, store)
+    traced = trace(**tiny.settings(out=store)).folder.name
+    (of_heads, *_) = (path.parent.name for path in two_runs.glob("*/run.json"))
+    with serving(store) as server:
+        found = server.get(f"/compare.json?a={of_heads}&b={traced}").json
+        assert "edges" not in found["levels"]
+        assert found["nodes_are"] == "attention and MLPs"
+        assert found["levels"][found["nodes_are"]]["n_a"] > 0
+        assert server.get(f"/compare/page?a={of_heads}&b={traced}").status == 200
+
+
 def test_a_stored_comparison_is_shown_with_its_transfer(two_runs: Path, tmp_path: Path):
     import shutil
 
