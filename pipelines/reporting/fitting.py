@@ -9,8 +9,8 @@ from typing import NamedTuple
 from rich.cells import cell_len
 
 _FRAME = 3  # of a column: a line and two spaces
-# Words, intervals, and what stands in a few letters' brackets are not broken.
-_WHOLE = re.compile(r"\[[^\[\]]*\]\S*|\([^()]{,24}\)\S*|\S+")
+# Words, intervals, and a few numbers in parentheses are not broken.
+_WHOLE = re.compile(r"\[[-+.,%0-9inf ]*\]\S*|\((?=[^()]*\d)[^()]{,24}\)\S*|\S+")
 
 
 class Fitted(NamedTuple):

@@ -9,6 +9,7 @@ import re
 import pytest
 from rich.console import Console
 
+from pipelines.reporting.fitting import in_room
 from pipelines.reporting.tables import Column, as_csv, console, print_table, value_at
 
 
@@ -95,6 +96,22 @@ def test_in_a_terminal_tables_fit_and_break_no_interval(
     assert max(map(len, lines)) <= width
     for whole in ("[0.80, 0.90]", "(0.46, p <= .0050)", "(0.40, p .67)", "agreement"):
         assert any(whole in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("0.85 [0.80, inf]%", ["0.85", "[0.80, inf]%"]),
+        ("0.38 (0.19, p <= .0050)", ["0.38", "(0.19, p <= .0050)"]),
+        ("kinds: ['head', 'mlp'] (few of them)", ["kinds:", "['head',", "'mlp']", "(few", "of", "them)"]),
+    ],
+)
+def test_numbers_in_brackets_stay_together_and_words_do_not(text: str, parts: list[str]):
+    (column,) = next(in_room([[text, text]], max(map(len, parts)) + 4))
+    lines = column.texts[0].split("\n")
+    assert column.width == max(map(len, parts))
+    assert " ".join(lines) == text
+    assert all(any(part in line for line in lines) for part in parts)
 
 
 def test_columns_without_room_follow_below_beside_those_that_tell_rows_apart(
