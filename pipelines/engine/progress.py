@@ -251,20 +251,24 @@ class AnyBar(Progress):
     def state(self) -> str:
         """How many jobs are done, and how long the rest takes."""
         left_s = self._outlook.estimate.left_s
-        about = "" if left_s is None else f", about {left(left_s)} left"
+        is_over = self._n_done == self._outlook.n_jobs
+        about = "" if left_s is None or is_over else f", about {left(left_s)} left"
         return f"{self._n_done}/{self._outlook.n_jobs} jobs{about}"
 
     def begun(self, job: Job) -> None:
         model = self._models.loaded_by(job)
-        loading = f"{self._outlook.owner(job)}: loading the model {model}"
-        self.draw(self._outlook.name(job) if model is None else loading)
+        self._draw(job, job.label if model is None else f"loading the model {model}")
 
     def reached(self, job: Job, share: float, doing: str) -> None:
-        self.draw(f"{self._outlook.name(job)}, {share:.0%} of it{doing and f', {doing}'}")
+        self._draw(job, f"{job.label}, {share:.0%} of it{doing and f', {doing}'}")
 
     def done(self, job: Job) -> None:
         self._n_done += 1
-        self.draw(self._outlook.name(job))
+        self._draw(job, job.label)
+
+    def _draw(self, job: Job, runs: str) -> None:
+        """What runs stands first: where there is no room for all of it, that is what a reader misses most."""
+        self.draw(f"{runs} ({self._outlook.owner(job)})")
 
     def waits(self, text: str) -> None:
         self.draw(text)
@@ -276,15 +280,19 @@ class Bar(AnyBar):
     def __init__(self, stream: TextIO, outlook: Outlook) -> None:
         from rich import progress
         from rich.console import Console
+        from rich.table import Column
 
         super().__init__(outlook)
+        console, whole = Console(file=stream), Column(no_wrap=True)
         self._bar = progress.Progress(
-            progress.TextColumn("{task.description}", markup=False),
-            progress.BarColumn(),
-            progress.TextColumn("{task.fields[state]}"),
-            progress.TimeElapsedColumn(),
-            console=Console(file=stream),
+            progress.BarColumn(bar_width=min(20, console.width // 8)),
+            progress.TextColumn("{task.fields[state]}", table_column=whole),
+            progress.TimeElapsedColumn(table_column=whole),
+            # The one that gives where a terminal is narrow.
+            progress.TextColumn("{task.description}", markup=False, table_column=Column(ratio=1, no_wrap=True)),
+            console=console,
             transient=True,
+            expand=True,
         )
         self._task = self._bar.add_task("starting", total=1.0, state=f"{self._n_done}/{outlook.n_jobs} jobs")
 

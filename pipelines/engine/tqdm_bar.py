@@ -9,7 +9,8 @@ from typing import Any
 from circuits.visible_text import visible
 from pipelines.engine.progress import AnyBar, Outlook
 
-_FORMAT = "{percentage:3.0f}%|{bar:20}| {desc} [{elapsed}{postfix}]"
+# What runs comes last: there, a narrow terminal cuts.
+_FORMAT = "{percentage:3.0f}%|{bar:12}| [{elapsed}{postfix}] {desc}"
 
 
 class TqdmBar(AnyBar):

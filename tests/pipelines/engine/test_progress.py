@@ -15,7 +15,7 @@ from pipelines.engine.estimate import Estimate
 from pipelines.engine.execute import execute
 from pipelines.engine.execution import Execution
 from pipelines.engine.job import Job
-from pipelines.engine.progress import Lines, Outlook, short_owner
+from pipelines.engine.progress import AnyBar, Bar, Lines, Outlook, short_owner
 from pipelines.engine.result_file import Result
 from pipelines.engine.stage import Stage
 from pipelines.engine.store import Store
@@ -205,3 +205,34 @@ def test_a_job_goes_by_the_title_of_its_stage(stage: Stage, settings: dict[str, 
 
 def test_a_title_changes_no_key():
     assert Job(STAGE, {"task": "ioi"}).key == Job(NAMED, {"task": "ioi"}).key
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_a_bar_tells_the_time_left_and_what_runs_in_a_terminal_of_any_width(
+    monkeypatch: pytest.MonkeyPatch, width: int
+):
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("TERM", "xterm")
+    stream, jobs = Terminal(), [job(number) for number in range(10)]
+    about = outlook(jobs, "run of-a-long-name-" + "and-longer-" * 3)
+    with Bar(stream, about) as bar:
+        about.estimate.done(jobs[0], 30.0)
+        bar.done(jobs[0])
+        bar.reached(jobs[1], 0.5, "")
+    lines = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", stream.getvalue()).replace("\r", "\n").splitlines()
+    assert max(map(len, lines)) <= width
+    assert any("1/10 jobs, about 4 min 30 s left" in line and "step, 50%" in line for line in lines)
+
+
+def test_a_bar_at_its_end_tells_no_time_left(monkeypatch: pytest.MonkeyPatch):
+    about = outlook(jobs := [job(0)])
+    monkeypatch.setattr(AnyBar, "draw", lambda self, description: None)
+    bar = AnyBar(about)
+    about.estimate.done(jobs[0], 30.0)
+    bar.done(jobs[0])
+    assert bar.state == "1/1 jobs"

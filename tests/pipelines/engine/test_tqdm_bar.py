@@ -45,7 +45,7 @@ def test_a_bar_says_how_far_a_job_is_and_why_nothing_runs(capsys):
         bar.reached(job, 0.4, "")
         bar.waits("waiting for workers")
     shown = capsys.readouterr().err
-    assert f"one: {job.label}, 40% of it" in shown
+    assert f"{job.label}, 40% of it (one)" in shown
     assert "waiting for workers" in shown
 
 
