@@ -241,7 +241,7 @@ class AnyBar(Progress):
 
     def __init__(self, outlook: Outlook) -> None:
         self._outlook, self._n_done = outlook, outlook.n_jobs - outlook.n_todo
-        self._models = Models()
+        self._models, self._loading = Models(), dict[str, str]()
 
     def draw(self, description: str) -> None:
         """Show the bar as it is now, with what runs in words."""
@@ -256,13 +256,18 @@ class AnyBar(Progress):
         return f"{self._n_done}/{self._outlook.n_jobs} jobs{about}"
 
     def begun(self, job: Job) -> None:
-        model = self._models.loaded_by(job)
-        self._draw(job, job.label if model is None else f"loading the model {model}")
+        if (model := self._models.loaded_by(job)) is not None:
+            self._loading[job.key] = f"loading the model {model}"
+        self._draw(job, self._loading.get(job.key, job.label))
 
     def reached(self, job: Job, share: float, doing: str) -> None:
-        self._draw(job, f"{job.label}, {share:.0%} of it{doing and f', {doing}'}")
+        how_far = f"{share:.0%} of it" if share else ""
+        # Before its first steps, a job that loads a model does little else.
+        begins = self._loading.get(job.key, job.label)
+        self._draw(job, ", ".join(filter(None, [job.label, how_far, doing])) if share or doing else begins)
 
     def done(self, job: Job) -> None:
+        self._loading.pop(job.key, None)
         self._n_done += 1
         self._draw(job, job.label)
 

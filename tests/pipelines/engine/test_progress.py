@@ -236,3 +236,18 @@ def test_a_bar_at_its_end_tells_no_time_left(monkeypatch: pytest.MonkeyPatch):
     about.estimate.done(jobs[0], 30.0)
     bar.done(jobs[0])
     assert bar.state == "1/1 jobs"
+
+
+def test_a_bar_says_that_the_model_is_loaded_until_the_first_step(monkeypatch: pytest.MonkeyPatch):
+    drawn, jobs = list[str](), [job(0), job(1)]
+    monkeypatch.setattr(AnyBar, "draw", lambda self, description: drawn.append(description))
+    bar = AnyBar(outlook(jobs))
+    bar.begun(jobs[0])
+    for share, doing in ((0.0, ""), (0.0, "reading the tokenizer"), (0.0, ""), (0.5, "")):
+        bar.reached(jobs[0], share, doing)
+    bar.done(jobs[0])
+    bar.begun(jobs[1])
+    bar.reached(jobs[1], 0.0, "")
+    loading = "loading the model tiny (mine)"
+    assert drawn[:5] == [loading, loading, "step, reading the tokenizer (mine)", loading, "step, 50% of it (mine)"]
+    assert drawn[5:] == ["step (mine)"] * 3
