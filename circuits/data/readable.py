@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, overload
 
 from circuits.data.answers import Answer, tokens_of
-from circuits.data.prompt_files import NEGATIVE, PAIR, POSITIVE
+from circuits.data.prompt_lines import NEGATIVE, PAIR, POSITIVE
 from circuits.data.prompts import END, Prompt, PromptSet
 from circuits.data.tokenizer import Tokenizer, token_texts
 from circuits.html_text import html_block, html_legend, html_note, html_tokens

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from numbers import Integral
@@ -31,7 +31,8 @@ from circuits.data.text_prompts import prompt_from_text
 from circuits.data.tokenizer import Tokenizer, ids_at
 from circuits.files import path_from
 from circuits.numbers import count_text
-from circuits.tasks.base import Draw, Filled, Task, fill, fixed_text, knows, one_of
+from circuits.tasks.base import Draw, Filled, Task, fill, fixed_text, knows
+from circuits.tasks.template_words import clean_words, corrupt_words, every_clean, stands_for
 
 # With one draw in 100 that finds all its words, missing every one has a chance of 4e-5.
 _TRIES = 1000
@@ -135,10 +136,10 @@ class TemplateTask(Task):
             return self._count_apart(at_most, words)
         texts: set[str] = set()
         for sentence in self.template.sentences:
-            for clean in _every_clean(sentence, words):
+            for clean in every_clean(sentence, words):
                 if len(texts) == at_most:
                     return at_most
-                if _corrupt(self.template, sentence, clean, words, random.Random(0)) is not None:
+                if corrupt_words(self.template, sentence, clean, words, random.Random(0)) is not None:
                     texts.add(_filled(sentence, clean).text)
         return len(texts)
 
@@ -165,7 +166,7 @@ class TemplateTask(Task):
                 continue
             kinds, of_list = {slot.kind for slot in slots}, words[slots[0].words]
             allowed = [word for word in of_list if None in kinds or word.kind in kinds]
-            never = [word.text for word in allowed if not any(_stands_for(other, word, rule) for other in of_list)]
+            never = [word.text for word in allowed if not any(stands_for(other, word, rule) for other in of_list)]
             if never:
                 said.append(
                     f"{len(never)} of the words {slots[0].words!r} never stand{'s' * (len(never) == 1)} at {name}: "
@@ -313,8 +314,8 @@ class TemplateTask(Task):
     def _drawn(self, words: Mapping[str, list[Word]], generator: random.Random) -> _Drawn | None:
         """A sentence with its words on both sides; None where a list has none left."""
         sentence = generator.choice(self.template.sentences)
-        clean = _clean(sentence, words, generator)
-        corrupt = clean and _corrupt(self.template, sentence, clean, words, generator)
+        clean = clean_words(sentence, words, generator)
+        corrupt = clean and corrupt_words(self.template, sentence, clean, words, generator)
         return _Drawn(sentence, clean, corrupt) if clean and corrupt else None
 
     def _prompt_findings(
@@ -456,86 +457,3 @@ def _commonest(counted: tuple[int, int]) -> tuple[int, int]:
     """A key that puts the number of tokens of most words first; of two as common, the smaller."""
     n_tokens, n_words = counted
     return -n_words, n_tokens
-
-
-def _every_clean(sentence: Sentence, words: Mapping[str, Sequence[Word]]) -> Iterator[dict[str, Word]]:
-    """All words for all slots, none twice."""
-    drawn = [name for name, slot in sentence.slots.items() if slot.repeats is None]
-
-    def go_on(chosen: dict[str, Word]) -> Iterator[dict[str, Word]]:
-        if len(chosen) == len(drawn):
-            yield {name: chosen[slot.repeats or name] for name, slot in sentence.slots.items()}
-            return
-        name = drawn[len(chosen)]
-        slot = sentence.slots[name]
-        allowed = (word for word in words[slot.words] if slot.kind in (None, word.kind))
-        for word in _free(allowed, _taken(sentence, chosen, slot.words)):
-            yield from go_on(chosen | {name: word})
-
-    return go_on({})
-
-
-def _clean(sentence: Sentence, words: Mapping[str, list[Word]], generator: random.Random) -> dict[str, Word] | None:
-    """Words for all slots, none twice; None where a list has none left."""
-    chosen: dict[str, Word] = {}
-    for name, slot in sentence.slots.items():
-        if slot.repeats is None:
-            allowed = (word for word in words[slot.words] if slot.kind in (None, word.kind))
-            taken = _taken(sentence, chosen, slot.words)
-            if (word := _drawn(_free(allowed, taken), generator)) is None:
-                return None
-            chosen[name] = word
-    return {name: chosen[slot.repeats or name] for name, slot in sentence.slots.items()}
-
-
-def _corrupt(
-    template: Template,
-    sentence: Sentence,
-    clean: Words,
-    words: Mapping[str, Sequence[Word]],
-    generator: random.Random,
-) -> dict[str, Word] | None:
-    """The words of the corrupt prompt; None where no word is left for a slot."""
-    changed: dict[str, Word] = {}
-    for name, rule in template.corrupt.items():
-        if rule not in RULES:
-            changed[name] = clean[rule]
-            continue
-        own, of_list = clean[name], sentence.slots[name].words
-        taken = _taken(sentence, clean, of_list) | {(word.place, word.text) for word in changed.values()}
-        allowed = [word for word in words[of_list] if _stands_for(word, own, rule)]
-        # Another kind of a word has its place.
-        texts = {text for _, text in taken}
-        free = [word for word in allowed if word.text not in texts] if rule == ANOTHER_KIND else _free(allowed, taken)
-        if (word := _drawn(free, generator)) is None:
-            return None
-        changed[name] = word
-    return {
-        name: changed.get(name) or changed.get(slot.repeats or name) or clean[name]
-        for name, slot in sentence.slots.items()
-    }
-
-
-def _stands_for(word: Word, own: Word, rule: str) -> bool:
-    """Whether a rule lets a word of the same list stand for another in the corrupt prompt."""
-    is_same_word, is_same_kind = word.place == own.place, word.kind == own.kind
-    return word.text != own.text and (is_same_word, is_same_kind) == (rule == ANOTHER_KIND, rule == ANOTHER_WORD)
-
-
-def _taken(sentence: Sentence, chosen: Words, of_list: str) -> set[tuple[int, str]]:
-    """Place and text of the words that stand in slots already; of another list, no place."""
-    return {(word.place if sentence.slots[name].words == of_list else -1, word.text) for name, word in chosen.items()}
-
-
-def _free(words: Iterable[Word], taken: set[tuple[int, str]]) -> list[Word]:
-    places, texts = ({one[side] for one in taken} for side in (0, 1))
-    return [word for word in words if word.place not in places and word.text not in texts]
-
-
-def _drawn(words: list[Word], generator: random.Random) -> Word | None:
-    """A word of a kind that is drawn first; None where there is none."""
-    if not words:
-        return None
-    kinds = list(dict.fromkeys(word.kind for word in words))
-    kind = one_of(kinds, generator)
-    return generator.choice([word for word in words if word.kind == kind])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from circuits.data.prompt_files import NEGATIVE
+from circuits.data.prompt_lines import NEGATIVE
 from circuits.data.readable import ReadablePrompt
 from graphs.export.page.extras import ShownPrompt
 from pipelines.runs.run import Run

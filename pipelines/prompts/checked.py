@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from circuits.data.left_out import Line as LeftOut
-from circuits.data.prompt_files import NEGATIVE, n_bad_lines
+from circuits.data.prompt_files import n_bad_lines
+from circuits.data.prompt_lines import NEGATIVE
 from pipelines.reporting.tables import Row
 
 LINE, PROMPT = "line", "prompt"

@@ -10,7 +10,8 @@ from circuits.ablations import Corrupt, Mean, no_partners
 from circuits.data.answers import Answer, tokens_of
 from circuits.data.faults import Faults, faults_of
 from circuits.data.left_out import lines_left_out
-from circuits.data.prompt_files import NEGATIVE, PAIR, BadPrompts, Line, parse_entry, set_of_lines
+from circuits.data.prompt_files import BadPrompts, set_of_lines
+from circuits.data.prompt_lines import NEGATIVE, PAIR, Line, parse_entry
 from circuits.data.prompts import PromptSet, copies_in
 from circuits.data.records import Entry
 from circuits.data.text_checks import COULD_BE_ONE, MIXED_SPACES, WITHOUT_SPACE

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-from circuits.data.prompt_files import NEGATIVE, PAIR, POSITIVE
+from circuits.data.prompt_lines import NEGATIVE, PAIR, POSITIVE
 from circuits.data.prompts import Prompt, PromptSet
 from pipelines.prompts.build import built
 from pipelines.prompts.rows import prompt_row

@@ -15,7 +15,7 @@ import pytest
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from circuits.data import prompt_files
+from circuits.data import prompt_lines
 from circuits.data.records import FORMATS, entries_of
 from circuits.evaluation.first_tokens import FirstToken, Said
 from circuits.model import load, tokenizers
@@ -145,13 +145,13 @@ def test_weights_are_not_loaded_for_a_file_without_a_good_line(
 def test_every_line_is_read_as_tokens_once(
     circuits: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read, read_text = [], prompt_files.prompt_from_text
+    read, read_text = [], prompt_lines.prompt_from_text
 
     def reading(clean: str, *of: Any, **how: Any) -> Any:
         read.append(clean)
         return read_text(clean, *of, **how)
 
-    monkeypatch.setattr(prompt_files, "prompt_from_text", reading)
+    monkeypatch.setattr(prompt_lines, "prompt_from_text", reading)
     lines = [pair("David", "Martin"), pair("Martin", "David")]
     checked(circuits, write(tmp_path / "own.jsonl", *lines))
     assert read == [line["clean"] for line in lines]
