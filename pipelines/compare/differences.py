@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from pipelines.compare.unused import are_of_one_model
 from pipelines.discover.settings import RANKINGS, DiscoverSettings
 from pipelines.runs.run import Run
 
@@ -38,8 +40,16 @@ def different_settings(runs: Sequence[Run]) -> list[str]:
     if not is_found:
         values["ranking"] = {run: RANKINGS[ranking] for run, ranking in rankings.items()}
     different = [f"{name}: {_shown(of)}" for name, of in values.items() if len(set(of.values())) > 1]
+    tasks = {run.scores.provenance.task for run in runs}
     lines = []
-    if different:
+    if len(tasks) == 1 and are_of_one_model(runs):
+        lines.append(
+            f"all runs are of one task, {tasks.pop()}: what is said of the other task is said of this one, so that "
+            "methods, settings or prompts are compared, and no tasks."
+        )
+        if different:
+            lines.append(f"the runs differ in {'. '.join(different)}.")
+    elif different:
         text = ". ".join(different)
         lines.append(f"the runs differ in more than their task, so what differs may be due to that: {text}.")
     if is_found and len(set(rankings.values())) > 1:
@@ -49,6 +59,17 @@ def different_settings(runs: Sequence[Run]) -> list[str]:
             "with --ranking."
         )
     return lines
+
+
+def given_twice(runs: Sequence[Run]) -> list[str]:
+    """A line for each run that is compared with itself."""
+    counts = Counter(run.folder for run in runs)
+    names = {run.folder: run.name for run in runs}
+    return [
+        f"{names[folder]} is given {'twice' if n == 2 else f'{n} times'}: it shares everything with itself."
+        for folder, n in counts.items()
+        if n > 1
+    ]
 
 
 def _shown(values: Mapping[Run, str]) -> str:

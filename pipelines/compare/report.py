@@ -13,7 +13,7 @@ from circuits.solved import dropped
 from graphs.comparison.traces import compare_traces
 from pipelines.compare.by_stage import stage_overlaps
 from pipelines.compare.checkpoint_rows import checkpoint_rows
-from pipelines.compare.differences import different_settings
+from pipelines.compare.differences import different_settings, given_twice
 from pipelines.compare.many import OfMany, of_many
 from pipelines.compare.overlap_rows import comparisons_of, groups_across, overlap_rows
 from pipelines.compare.plan import ComparePlan
@@ -119,7 +119,7 @@ def report(plan: ComparePlan) -> StoredComparison:
         summary |= summary["overlaps"][0] | {side: run.name for side, run in zip("ab", runs, strict=True)}
         traces = _of_two(runs[0], runs[1], summary)
     of_runs = [*of_choices(runs), *larger_than_needed(summary["transfer"], summary["runs"])]
-    warnings = tuple(dict.fromkeys([*of_runs, *different_settings(runs)]))
+    warnings = tuple(dict.fromkeys([*given_twice(runs), *of_runs, *different_settings(runs)]))
     summary["warnings"] = list(warnings)
     return StoredComparison(
         folder=plan.folder, warnings=warnings, comparisons=comparisons, traces=traces, many=many, summary=summary

@@ -111,7 +111,8 @@ def _facts(run: DiscoverRun, baseline: Baseline) -> Row:
     graph, summary = run.circuit, run.summary
     return {
         "run": run.name,
-        "task": summary["task"],
+        # Runs of one file are of one task, whatever they are called.
+        "task": summary["task"] if graph.provenance is None else graph.provenance.task,
         "model": summary["model"],
         "method": summary["method"],
         "metric": run.config.metric,

@@ -95,7 +95,7 @@ def test_how_many_circuits_are_planned_is_said_before_they_are_run(
     # accuracy the empty one, 3 own, 3 of equal size, half of its own, 12 made of two, and 2 cores.
     first = next(filter(None, capsys.readouterr().err.split("\r")))
     # The time is that of the forecast, where it is long.
-    assert f"; about {3 * (12 + 4 + 2 * (1 + 3 + 3 + 1 + 12 + 2))} circuits are run [" in first
+    assert f"; about {3 * (12 + 4 + 2 * (1 + 3 + 3 + 1 + 12 + 2))} circuits are run" in first
 
 
 def test_every_row_says_what_to_compare_it_with(pair: dict[str, Any]):
