@@ -194,18 +194,23 @@ def rerun(
     ],
     runs: Runs = Path("runs"),
 ) -> None:
-    """Compute again what a file shows, by the commands that it keeps."""
-    from pipelines.cli.exported import commands_of
+    """Compute again what a file shows, by the commands that it keeps, and say whether its circuits have the same
+    numbers now."""
+    from pipelines.cli.exported import commands_of, facts_of
+    from pipelines.cli.same_numbers import same_numbers
+    from pipelines.reporting.tables import print_line
 
     every_command = context.find_root().command
     with phase(f"reading {file}, and looking for what its commands read"):
-        commands_kept = commands_of(file, runs)
+        facts, commands_kept = facts_of(file), commands_of(file, runs)
     for arguments in commands_kept:
         typer.echo(f"circuits {shell_line(arguments)}", err=True)
         with told_elsewhere():
             code = every_command(arguments, standalone_mode=False)
         if code:
             raise typer.Exit(code)
+    for line in same_numbers(facts, file, runs):
+        print_line(line)
 
 
 @commands.command(cls=PlainCommand)

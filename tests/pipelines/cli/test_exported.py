@@ -9,7 +9,8 @@ import pytest
 
 from graphs.export.about import about_lines, read_about
 from pipelines import caption, export, open_run
-from pipelines.cli.exported import commands_of, print_facts
+from pipelines.cli.exported import commands_of, facts_of, print_facts
+from pipelines.cli.same_numbers import same_numbers
 from pipelines.discover.settings import DiscoverSettings
 from pipelines.runs.options import command_line
 
@@ -37,8 +38,22 @@ def test_a_file_is_computed_again_from_what_it_says(circuits, tiny, run, tmp_pat
     again = circuits("rerun", file, "--runs", "again")
     assert again.exit_code == 0, again.stderr
     assert f"circuits discover {tiny.prompts} --model {tiny.model}" in again.stderr
+    assert again.stdout.splitlines()[-1] == f"computed again: the 12 edges and all numbers of {file}."
     first, second = (json.loads((tmp_path / store / run / "graph.json").read_text()) for store in ("runs", "again"))
     assert first == second
+
+
+def test_what_is_another_when_computed_again_is_told_with_both_numbers(circuits, tiny, run, tmp_path):
+    facts = facts_of(tmp_path / "runs" / run)
+    (circuit,) = facts["circuits"]
+    (told,) = same_numbers(facts, tmp_path / run, tmp_path / "runs")
+    assert told == f"computed again: the 12 edges and all numbers of {run}."
+    rounded = facts | {"circuits": [circuit | {"threshold": circuit["threshold"] * (1 + 1e-6)}]}
+    assert list(same_numbers(rounded, tmp_path / run, tmp_path / "runs")) == [told]
+    other = facts | {"circuits": [circuit | {"edges": 13, "threshold": 2.5}]}
+    (told,) = same_numbers(other, tmp_path / run, tmp_path / "runs")
+    assert told.startswith(f"computed again, {run} is another: edges was 13 and is 12; threshold was 2.5 and is 0.")
+    assert list(same_numbers(facts, tmp_path / run, tmp_path / "none")) == []
 
 
 @pytest.mark.parametrize(
