@@ -64,7 +64,9 @@ def test_where_the_longest_words_need_more_nothing_is_cut(
 ):
     monkeypatch.setenv("COLUMNS", "30")
     print_table("title", NAMES, CELLS)
-    assert "a-name-of-twenty-six-letters" in capsys.readouterr().out
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 30
+    assert "a-name-of-twenty-six-letters" in "".join(line.split("│")[1].strip() for line in lines if line[:1] == "│")
 
 
 @pytest.mark.parametrize("columns", ["0", "1", "19"])
@@ -134,3 +136,25 @@ def test_no_column_is_lost_where_a_terminal_has_no_room_for_any(
 ):
     text = "".join(printed_in(20, capsys, monkeypatch))
     assert all(cell in text for cell in (*HEADINGS[:3], "Jaccard", "[0.80, 0.90]", "(0.46, p <= .0050)"))
+
+
+@pytest.mark.parametrize("width", [80, 40, 24])
+def test_a_name_longer_than_a_terminal_is_broken_at_last_and_numbers_are_not(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, width: int
+):
+    name = "a-name-" * 14
+    monkeypatch.setattr("tests.pipelines.reporting.test_tables.ROWS", [[name, *ROWS[0][1:]], [name[1:], *ROWS[1][1:]]])
+    lines = printed_in(width, capsys, monkeypatch)
+    assert max(map(len, lines)) <= max(width, 40)
+    assert name in "".join(line.split("│")[1].strip() for line in lines if line.startswith("│"))
+    assert any("[0.80, 0.90]" in line for line in lines)
+
+
+def test_in_a_pipe_a_table_that_folds_is_one_of_whole_words(capsys: pytest.CaptureFixture[str]):
+    rows = [["a" * 40, "some words " * 12, "b" * 40]]
+    print_table("title", ["name", "what", "settings"], rows, folds=True)
+    text = capsys.readouterr().out
+    assert "(continued)" not in text
+    assert all(any(word in line for line in text.splitlines()) for word in ("a" * 40, "b" * 40))
+    assert text.count("some") == 12
+    assert len(text.splitlines()) > 15
