@@ -10,7 +10,7 @@ from typing import NamedTuple
 from rich.cells import cell_len
 
 _FRAME = 3  # of a column: a line and two spaces
-_PIECE = 12  # of a word that is broken, the least that stands in a line
+_PIECE = 10  # of a word that is broken, the least that stands in a line
 # Words, intervals, and a few numbers in parentheses are not broken.
 _NUMBERS = re.compile(r"[-+.,%0-9einf\[(\])<=>p ]+")
 _WHOLE = re.compile(r"\[[-+.,%0-9inf ]*\]\S*|\((?=[^()]*\d)[^()]{,24}\)\S*|\S+")
