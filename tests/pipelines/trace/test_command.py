@@ -19,7 +19,6 @@ from circuits.data.images import Picture
 from circuits.data.scenes import Scene, draw_scenes
 from circuits.methods.causal_tracing import CausalTracing
 from circuits.metrics import METRICS
-from circuits.model.load import load_model
 from circuits.tasks import IMAGE_TASKS, TASKS
 from pipelines import open_run, trace
 from pipelines.intervene.plan import last_token_recovery
@@ -27,6 +26,7 @@ from pipelines.reporting.paper import MARKDOWN
 from pipelines.trace.command import COMMAND
 from pipelines.trace.run import TraceRun
 from pipelines.trace.stages import layer_graph
+from tests.bundled import bundled
 from tests.pipelines.paper_checks import papers_of
 
 LOOKS_AT_FIGURES = True
@@ -67,7 +67,7 @@ def rows(folder: Path) -> list[dict[str, str]]:
 def test_rates_are_those_of_the_method_itself(noisy: Path):
     from circuits.ablations import ImageNoise
 
-    model = load_model("reference-vlm")
+    model = bundled("reference-vlm")
     prompts = IMAGE_TASKS["scene-objects"]().build(model.vision, n=N_PROMPTS)
     own = CausalTracing().trace(model, prompts, metric=METRICS["answer-probability"], ablation=ImageNoise())
     expected = own.ratio_of_means()
@@ -182,7 +182,7 @@ def test_text_is_traced_with_noise_on_a_role_and_single_heads(store: Path):
     folder = named(store, task="ioi")
     table = rows(folder)
     positions = {row["place"] for row in table}
-    model = load_model("reference")
+    model = bundled("reference")
     assert positions == set(TASKS["ioi"]().build(model.tokenizer, n=2).roles)
     assert {row["kind"] for row in table} == {"attention", "mlp", "head"}
     assert "heads at last token" in (folder / "heads.svg").read_text()
