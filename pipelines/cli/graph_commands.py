@@ -168,7 +168,7 @@ def export(
             sys.stdout.write(f"{visible(line)}\n")
 
 
-@commands.command(cls=PlainCommand)
+@commands.command(cls=OneRunCommand)
 @reports_errors
 def show(
     file: Annotated[
