@@ -7,6 +7,7 @@ import io
 import re
 
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 
 from pipelines.reporting.fitting import in_room
@@ -158,3 +159,20 @@ def test_in_a_pipe_a_table_that_folds_is_one_of_whole_words(capsys: pytest.Captu
     assert all(any(word in line for line in text.splitlines()) for word in ("a" * 40, "b" * 40))
     assert text.count("some") == 12
     assert len(text.splitlines()) > 15
+
+
+@pytest.mark.parametrize(
+    ("headings", "rows"),
+    [([], []), (["a"], []), (["a"], [["日本語のとても長い名前" * 4]]), (["a", "b"], [["", ""], ["one\ntwo", "three"]])],
+    ids=["nothing", "no row", "letters of two cells", "empty cells and lines"],
+)
+def test_whatever_a_table_holds_it_fits(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, headings: list[str], rows: list[list[str]]
+):
+    in_terminal = Console(markup=False, highlight=False, force_terminal=True, no_color=True, width=30)
+    monkeypatch.setattr("pipelines.reporting.tables.console", lambda: in_terminal)
+    print_table("title", headings, rows)
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out).splitlines()
+    assert max(map(cell_len, lines)) <= 30
+    shown = "".join("".join(line.split("│")).replace(" ", "") for line in lines if line.startswith("│"))
+    assert len(shown) == sum(len(cell.replace("\n", "")) for row in rows for cell in row)
