@@ -18,12 +18,16 @@ def subtitle_of(graph: CircuitGraph) -> str:
 
     Where the edges were scored by another method than the components, it says which.
     """
-    return _SEPARATOR.join(_parts_of(graph))
+    return _SEPARATOR.join([*_parts_of(graph), circuit_chosen_by(graph.selection, graph.metrics)])
 
 
-def subtitle_of_several(graphs: Sequence[CircuitGraph], labels: Sequence[str]) -> str:
-    """What holds for all of the circuits once, then what is each one's own, with its label before it."""
-    parts = [_parts_of(graph) for graph in graphs]
+def subtitle_of_several(graphs: Sequence[CircuitGraph], labels: Sequence[str], *, briefly: bool = False) -> str:
+    """What holds for all of the circuits once, then what is each one's own, with its label before it.
+
+    briefly  without how the circuits were chosen, which their caption says
+    """
+    chosen = [[] if briefly else [circuit_chosen_by(graph.selection, graph.metrics)] for graph in graphs]
+    parts = [[*_parts_of(graph), *how] for graph, how in zip(graphs, chosen, strict=True)]
     common = [part for part in parts[0] if all(part in others for others in parts[1:])]
     own = [_SEPARATOR.join(part for part in each if part not in common) for each in parts]
     said = dict.fromkeys(f"{label}: {text}" for label, text in zip(labels, own, strict=True) if text)
@@ -41,5 +45,4 @@ def _parts_of(graph: CircuitGraph) -> list[str]:
             parts.append(f"edges {edges['scores_are']} by {edges['method']}")
         if graph.provenance.solved is not None:
             parts.append(f"prompts {kept_of_drawn(graph.provenance.solved)}")
-    parts += [flaw.label for flaw in flaws_of(graph)]
-    return [*parts, circuit_chosen_by(graph.selection, graph.metrics)]
+    return [*parts, *(flaw.label for flaw in flaws_of(graph))]

@@ -159,9 +159,7 @@ def _runs_of_mlps(scene: Scene) -> dict[str, str]:
     return into
 
 
-def _common_rank(
-    scene: Scene, run: Sequence[str], further: Iterable[tuple[str, str]] = ()
-) -> tuple[float, int] | None:
+def _common_rank(scene: Scene, run: Sequence[str], further: Iterable[tuple[str, str]] = ()) -> tuple[float, int] | None:
     """The rank of one of these boxes that lies after all that lead to them and before all that they lead to.
 
     further  what leads from one box to another beside the lines

@@ -29,17 +29,26 @@ BAND = "#f7f7f5"  # behind the rows of a layer
 class Words(NamedTuple):
     """The text and the signs of a page.
 
-    shown    below the drawing: what it shows and what it does not; nothing where every edge is drawn by itself
+    shown    below the drawing: what it shows; nothing where every edge is drawn by itself
     further  what else is written there
     note     written in place of an empty drawing
+    missing  what it leaves out: in its caption, and to who draws it
+    advice   how to see that, to who draws it
     """
 
     title: str
     subtitle: str
-    shown: Sequence[str]
+    shown: Sequence[str] = ()
     further: Sequence[str] = ()
     legend: Sequence[Entry] = ()
     note: str | None = None
+    missing: Sequence[str] = ()
+    advice: Sequence[str] = ()
+
+    @property
+    def told(self) -> list[str]:
+        """What who draws it is told beside the file."""
+        return [*self.shown, *self.missing, *self.advice]
 
     @property
     def footer(self) -> list[str]:

@@ -101,6 +101,16 @@ def test_a_picture_is_drawn_as_asked_and_says_what_it_leaves_out(graph):
     assert f"Shown: 3 of {graph.n_edges} edges" in text
 
 
+@pytest.mark.parametrize("orientation", ["up", "right"])
+def test_a_picture_has_the_layers_beside_their_rows_as_heads_may_be_called_in_short(graph, orientation):
+    settings = DrawingSettings(size=size_from("column"), orientation=orientation)
+    text = TikzExport().drawn(graph, composed(graph, settings)).decode()
+    assert re.findall(r"^\\node\[text=\w+,inner sep=0pt\] at \(\S+\) \{(L\d)\};$", text, flags=re.MULTILINE) == [
+        "L0",
+        "L1",
+    ]
+
+
 def test_a_table_has_every_score_with_its_interval_the_strongest_first(edge_scores_of):
     circuit = CircuitGraph.from_scores(edge_scores_of({"input->a0.h0<v>": -0.25, "a0.h0->logits": 2.0}), Greedy(2))
     bounded = replace(circuit, edges=tuple(replace(item, low=item.score - 0.1, high=0.0) for item in circuit.edges))
