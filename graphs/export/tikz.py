@@ -149,17 +149,18 @@ class _Picture:
         """What the signs mean, in rows below the drawing, and the lines that every drawing must carry."""
         assert self._of.placed is not None
         places, sheet = self._of.placed[0], self._of.sheet
-        width = max(places.length if self._is_right else places.across, _LEAST_WIDTH)
-        gutter = sheet.gutter(self._of.scene) if self._is_right else 0.0
-        y = -0.2 - gutter
+        gutter = sheet.gutter(self._of.scene)
+        left, y, drawn = (0.0, -gutter, places.length) if self._is_right else (-gutter, 0.0, places.across + gutter)
+        y, width = y - 0.2, max(drawn, _LEAST_WIDTH)
         for row in legend_rows(sheet.words.legend, width):
-            x = 0.0
+            x = left
             for entry in row:
                 yield from _entry(entry, x, y)
                 x += entry.width + APART
             y -= 1.2 * sheet.size.line
         text = r"\\".join(map(escape, sheet.words.footer))
-        yield rf"\node[anchor=north west,inner sep=0pt,align=left,text width={width:.3f}in] at (0,{y:.3f}) {{{text}}};"
+        style = f"anchor=north west,inner sep=0pt,align=left,text width={width:.3f}in"
+        yield rf"\node[{style}] at ({left:.3f},{y:.3f}) {{{text}}};"
 
 
 def _entry(entry: Entry, x: float, y: float) -> Iterator[str]:
