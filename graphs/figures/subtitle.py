@@ -18,23 +18,22 @@ def subtitle_of(graph: CircuitGraph) -> str:
 
     Where the edges were scored by another method than the components, it says which.
     """
-    return _SEPARATOR.join([*_parts_of(graph), circuit_chosen_by(graph.selection, graph.metrics)])
+    return _SEPARATOR.join(_parts_of(graph))
 
 
 def subtitle_of_several(graphs: Sequence[CircuitGraph], labels: Sequence[str], *, briefly: bool = False) -> str:
     """What holds for all of the circuits once, then what is each one's own, with its label before it.
 
-    briefly  without how the circuits were chosen, which their caption says
+    briefly  without which prompts were kept and how the circuits were chosen, as their caption says that
     """
-    chosen = [[] if briefly else [circuit_chosen_by(graph.selection, graph.metrics)] for graph in graphs]
-    parts = [[*_parts_of(graph), *how] for graph, how in zip(graphs, chosen, strict=True)]
+    parts = [_parts_of(graph, briefly=briefly) for graph in graphs]
     common = [part for part in parts[0] if all(part in others for others in parts[1:])]
     own = [_SEPARATOR.join(part for part in each if part not in common) for each in parts]
     said = dict.fromkeys(f"{label}: {text}" for label, text in zip(labels, own, strict=True) if text)
     return "  |  ".join(filter(None, (_SEPARATOR.join(common), *said)))
 
 
-def _parts_of(graph: CircuitGraph) -> list[str]:
+def _parts_of(graph: CircuitGraph, *, briefly: bool = False) -> list[str]:
     parts = []
     if graph.provenance is not None:
         parts = [f"model {graph.provenance.model}", f"method {graph.method}", f"metric {graph.provenance.metric}"]
@@ -43,6 +42,7 @@ def _parts_of(graph: CircuitGraph) -> list[str]:
         nodes, edges = graph.scored_by["nodes"], graph.scored_by["edges"]
         if nodes and edges and nodes != edges:
             parts.append(f"edges {edges['scores_are']} by {edges['method']}")
-        if graph.provenance.solved is not None:
+        if graph.provenance.solved is not None and not briefly:
             parts.append(f"prompts {kept_of_drawn(graph.provenance.solved)}")
-    return [*parts, *(flaw.label for flaw in flaws_of(graph))]
+    parts += [flaw.label for flaw in flaws_of(graph)]
+    return parts if briefly else [*parts, circuit_chosen_by(graph.selection, graph.metrics)]
