@@ -182,7 +182,7 @@ def _of_drawing(subject: CircuitGraph | Comparison, drawing: Composition) -> Ite
     scene = drawing.scene
     if not scene.lines:
         return
-    yield from drawing.sheet.words.shown
+    yield from (*drawing.sheet.words.shown, *drawing.sheet.words.missing)
     parts = [part for box in scene.boxes.values() for part in box.parts]
     bottom, top = ("left", "right") if drawing.sheet.is_right else ("bottom", "top")
     heads = "heads (a3.h1 is head 1 of layer 3, both counted from 0)" if any(part.is_head for part in parts) else None

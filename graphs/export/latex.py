@@ -15,14 +15,16 @@ from graphs.export.latex_text import escape, latex_number, number
 from graphs.export.paper_tables import INTERVAL, PaperTable, Score, left_out_of_tables, paper_notes, paper_tables
 
 _UNMEASURED = "{--}"
+_ON_A_PAGE = 40  # rows
 
 
 class LatexExport(Export):
-    r"""A `tabular` of heads and MLPs and one of edges; what was not measured is `--`.
+    r"""A `tabular` of heads and MLPs and one of edges; of more rows than a page has, a `longtable`.
 
-    Scores stand in columns `S` of siunitx, with the digits that their interval allows, and the interval beside them.
-    The files hold no `table` environment and no caption: these are the paper's. A table longer than a page becomes a
-    `longtable` by its name alone.
+    Scores stand in columns `S` of siunitx, with the digits that their interval allows, and the interval beside them;
+    what was not measured is `--`. The files hold no `table` environment and no caption: these are the paper's. A
+    `longtable` goes on over pages, each with the headings, and stands by itself: not within a `table`, nor in two
+    columns.
     """
 
     name: ClassVar[str] = "latex"
@@ -37,12 +39,18 @@ class LatexExport(Export):
     def to_bytes(
         self, subject: CircuitGraph | Comparison, *, scores: Sequence[Scores] = (), command: str | None = None
     ) -> bytes:
-        lines = [tex_comment(about_text(subject, command)), r"% needs \usepackage{booktabs,siunitx}"]
-        lines += [f"% {' '.join(note.split())}" for note in paper_notes(subject)]
         tables = paper_tables(subject)
+        packages = ["booktabs", *(["longtable"] if any(map(_is_long, tables)) else []), "siunitx"]
+        lines = [tex_comment(about_text(subject, command)), rf"% needs \usepackage{{{','.join(packages)}}}"]
+        lines += [f"% {' '.join(note.split())}" for note in paper_notes(subject)]
         for position, table in enumerate(tables):
             lines += [*([r"\par\bigskip"] if position else []), f"% {table.title}", *_tabular(table)]
         return "\n".join([*lines, *([] if tables else [r"\emph{An empty circuit.}"]), ""]).encode()
+
+
+def _is_long(table: PaperTable) -> bool:
+    """Whether a table goes on over several pages."""
+    return len(table.rows) > _ON_A_PAGE
 
 
 def _tabular(table: PaperTable) -> Iterator[str]:
@@ -55,14 +63,21 @@ def _tabular(table: PaperTable) -> Iterator[str]:
         else:
             columns += "l"
             headings.append(escape(heading))
-    yield rf"\begin{{tabular}}{{{columns}}}"
+    environment = "longtable" if _is_long(table) else "tabular"
+    yield rf"\begin{{{environment}}}{{{columns}}}"
     yield r"\toprule"
     yield " & ".join(headings) + r" \\"
     yield r"\midrule"
+    if _is_long(table):
+        # On every page the headings above, and a rule below.
+        yield r"\endhead"
+        yield r"\bottomrule"
+        yield r"\endfoot"
     for row in table.rows:
         yield " & ".join(text for cell in row for text in _cells(cell)) + r" \\"
-    yield r"\bottomrule"
-    yield r"\end{tabular}"
+    if not _is_long(table):
+        yield r"\bottomrule"
+    yield rf"\end{{{environment}}}"
 
 
 def _cells(cell: str | Score) -> list[str]:

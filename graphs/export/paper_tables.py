@@ -1,12 +1,12 @@
 """Tables of a circuit or a comparison for a paper: what LaTeX and Markdown set, before either has escaped anything.
 
 One of heads and MLPs, one of edges, each by falling size of its score; what was not measured comes last, in wiring
-order. Of a comparison, what both circuits have comes first, then what either has alone.
+order. Of a comparison, what both circuits have comes first, by the larger of its scores, then what either has alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from graphs.circuit_graph import CircuitEdge, CircuitGraph, CircuitNode
@@ -98,10 +98,12 @@ def _of_comparison(comparison: Comparison) -> Iterable[PaperTable]:
         first, second = (_score(items[name]) if name in items else Score(None, None, None) for items in by_name)
         return first, second
 
-    kept = [name for name in _grouped(nodes) if parts[name].component.is_node or parts[name].component.is_sublayer]
+    kept = [
+        name for name in _grouped(nodes, by_name) if parts[name].component.is_node or parts[name].component.is_sublayer
+    ]
     rows = [(name, names[nodes[name]], *both(name)) for name in kept]
     yield PaperTable("Heads and MLPs", ("Part", "In", *scores), rows)
-    of_edges = [(*_ends(wires[name]), names[edges[name]], *both(name)) for name in _grouped(edges)]
+    of_edges = [(*_ends(wires[name]), names[edges[name]], *both(name)) for name in _grouped(edges, by_name)]
     yield PaperTable("Edges", ("Source", "Target", "Input", "In", *scores), of_edges)
 
 
@@ -109,8 +111,17 @@ def _ranked(items: Iterable[CircuitNode] | Iterable[CircuitEdge]) -> list:
     return sorted(items, key=lambda item: (item.score is None, -abs(item.score or 0.0)))
 
 
-def _grouped(membership: dict[str, Membership]) -> list[str]:
-    return sorted(membership, key=lambda name: _ORDER.index(membership[name]))
+def _grouped(
+    membership: Mapping[str, Membership], sides: Sequence[Mapping[str, CircuitNode | CircuitEdge]]
+) -> list[str]:
+    """The names by who has them, then as `_ranked` has them by the larger of their scores."""
+
+    def key(name: str) -> tuple[int, bool, float]:
+        scores = (items[name].score for items in sides if name in items)
+        sizes = [abs(score) for score in scores if score is not None]
+        return _ORDER.index(membership[name]), not sizes, -max(sizes, default=0.0)
+
+    return sorted(membership, key=key)
 
 
 def _score(item: CircuitNode | CircuitEdge) -> Score:

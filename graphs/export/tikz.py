@@ -14,13 +14,15 @@ from graphs.export.about import about_text, tex_comment
 from graphs.export.drawn import DrawnExport
 from graphs.export.latex_text import escape
 from graphs.export.paper_tables import paper_notes
-from graphs.figures.canvas import INK
+from graphs.figures.canvas import FAINT, INK
+from graphs.figures.layered.bands import bands
 from graphs.figures.layered.composition import Composition
 from graphs.figures.layered.legend import APART, SAMPLE, Entry, legend_rows
 from graphs.figures.layered.looks import BoxLook, Dashes, LineLook, effect_color
 from graphs.figures.layered.marks import CORNERS, MARKER, PORT_FILLS
 from graphs.figures.layered.routes import lead, port_place, ports_entered
 from graphs.figures.layered.scene import Box
+from graphs.figures.layered.sheet import BAND
 from graphs.figures.page import ink_on, rgb
 
 _ROUNDED = "rounded corners=5pt"
@@ -76,6 +78,7 @@ class _Picture:
             return
         places, labels = self._of.placed
         yield from (f"\\definecolor{{{_name(color)}}}{{HTML}}{{{color[1:].upper()}}}" for color in self._colors())
+        yield from self._layers()
         routes = lead(self._of.scene, places)
         # weakest first, so that strong lines lie on top
         for number in sorted(range(len(routes)), key=lambda number: self._of.lines[number].strength):
@@ -93,7 +96,16 @@ class _Picture:
         lines = [*self._of.lines, *(sign for sign in signs if isinstance(sign, LineLook))]
         effects = map(effect_color, _EFFECTS) if "effects" in signs else ()
         used = {color for box in boxes for color in (box.fill, box.frame)} | {line.paled for line in lines}
-        return sorted(used | set(PORT_FILLS.values()) | {INK, *effects})
+        return sorted(used | set(PORT_FILLS.values()) | {INK, BAND, FAINT, *effects})
+
+    def _layers(self) -> Iterator[str]:
+        """A faint band behind the rows of every layer, with its number: boxes may be called in short."""
+        assert self._of.placed is not None
+        places, gutter = self._of.placed[0], self._of.sheet.gutter(self._of.scene)
+        for band in bands(self._of.scene, places):
+            corners = self._at(-gutter, band.begin), self._at(places.across, band.end)
+            yield rf"\fill[{_name(BAND)}] {corners[0]} rectangle {corners[1]};"
+            yield rf"\node[text={_name(FAINT)},inner sep=0pt] at {self._at(-gutter / 2, band.middle)} {{{band.label}}};"
 
     def _at(self, across: float, along: float) -> str:
         return f"({along:.3f},{across:.3f})" if self._is_right else f"({across:.3f},{along:.3f})"
@@ -137,16 +149,18 @@ class _Picture:
         """What the signs mean, in rows below the drawing, and the lines that every drawing must carry."""
         assert self._of.placed is not None
         places, sheet = self._of.placed[0], self._of.sheet
-        width = max(places.length if self._is_right else places.across, _LEAST_WIDTH)
-        y = -0.2
+        gutter = sheet.gutter(self._of.scene)
+        left, y, drawn = (0.0, -gutter, places.length) if self._is_right else (-gutter, 0.0, places.across + gutter)
+        y, width = y - 0.2, max(drawn, _LEAST_WIDTH)
         for row in legend_rows(sheet.words.legend, width):
-            x = 0.0
+            x = left
             for entry in row:
                 yield from _entry(entry, x, y)
                 x += entry.width + APART
             y -= 1.2 * sheet.size.line
         text = r"\\".join(map(escape, sheet.words.footer))
-        yield rf"\node[anchor=north west,inner sep=0pt,align=left,text width={width:.3f}in] at (0,{y:.3f}) {{{text}}};"
+        style = f"anchor=north west,inner sep=0pt,align=left,text width={width:.3f}in"
+        yield rf"\node[{style}] at ({left:.3f},{y:.3f}) {{{text}}};"
 
 
 def _entry(entry: Entry, x: float, y: float) -> Iterator[str]:

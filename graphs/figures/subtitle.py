@@ -21,16 +21,19 @@ def subtitle_of(graph: CircuitGraph) -> str:
     return _SEPARATOR.join(_parts_of(graph))
 
 
-def subtitle_of_several(graphs: Sequence[CircuitGraph], labels: Sequence[str]) -> str:
-    """What holds for all of the circuits once, then what is each one's own, with its label before it."""
-    parts = [_parts_of(graph) for graph in graphs]
+def subtitle_of_several(graphs: Sequence[CircuitGraph], labels: Sequence[str], *, briefly: bool = False) -> str:
+    """What holds for all of the circuits once, then what is each one's own, with its label before it.
+
+    briefly  without which prompts were kept and how the circuits were chosen, as their caption says that
+    """
+    parts = [_parts_of(graph, briefly=briefly) for graph in graphs]
     common = [part for part in parts[0] if all(part in others for others in parts[1:])]
     own = [_SEPARATOR.join(part for part in each if part not in common) for each in parts]
     said = dict.fromkeys(f"{label}: {text}" for label, text in zip(labels, own, strict=True) if text)
     return "  |  ".join(filter(None, (_SEPARATOR.join(common), *said)))
 
 
-def _parts_of(graph: CircuitGraph) -> list[str]:
+def _parts_of(graph: CircuitGraph, *, briefly: bool = False) -> list[str]:
     parts = []
     if graph.provenance is not None:
         parts = [f"model {graph.provenance.model}", f"method {graph.method}", f"metric {graph.provenance.metric}"]
@@ -39,7 +42,7 @@ def _parts_of(graph: CircuitGraph) -> list[str]:
         nodes, edges = graph.scored_by["nodes"], graph.scored_by["edges"]
         if nodes and edges and nodes != edges:
             parts.append(f"edges {edges['scores_are']} by {edges['method']}")
-        if graph.provenance.solved is not None:
+        if graph.provenance.solved is not None and not briefly:
             parts.append(f"prompts {kept_of_drawn(graph.provenance.solved)}")
     parts += [flaw.label for flaw in flaws_of(graph)]
-    return [*parts, circuit_chosen_by(graph.selection, graph.metrics, graph.threshold)]
+    return parts if briefly else [*parts, circuit_chosen_by(graph.selection, graph.metrics, graph.threshold)]

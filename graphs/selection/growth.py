@@ -15,6 +15,8 @@ and 24 others: 31 edges by signed score .85 / .95, against .78 / .86, .79 / .88 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from circuits.arrays import Bools, Numbers
@@ -53,6 +55,22 @@ def grow(wiring: Wiring, order: Numbers, n: int, circuit: Bools | None = None) -
         if not len(joining):
             return _exchanged(wiring, ranks, circuit, left)
         circuit[joining] = True
+    return circuit
+
+
+def begin(wiring: Wiring, order: Numbers, groups: Sequence[Numbers], n: int) -> Bools:
+    """[edge] a connected circuit of at most `n` edges that has some of every group of edges, as far as there is room:
+    of one group after the other the best path through one of its edges, unless the circuit has one already.
+
+    order  edges that may be used, best first
+    """
+    ranks, circuit = ranks_of(wiring, order), np.zeros(wiring.n_edges, dtype=np.bool_)
+    for group in groups:
+        for fewest in (False, True):
+            if not circuit[group].any():
+                paths = strongest_paths(wiring, ranks, circuit, fewest=fewest)
+                left = n - int(np.count_nonzero(circuit))
+                circuit[_best_path(paths, group[paths.exist[group]], ranks, left)] = True
     return circuit
 
 

@@ -90,7 +90,7 @@ def exported(
     composition = composed(stored.subject, drawing, stored.measured)
     return Exported(
         exports.drawn(stored.subject, composition, command=stored.command),
-        composition.sheet.words.shown,
+        composition.sheet.words.told,
         lambda: _in_words(exports, stored, composition),
         is_drawn=True,
     )
@@ -196,4 +196,4 @@ def export_beside(
     commands = dict.fromkeys(command_that_made(run) for run in runs)
     about = (MARK, beside_text(names, graphs, AND.join(commands)))
     composition = composed_multiples(graphs, names, drawing)
-    return Exported(composition.to_bytes(exports.drawing, about=about), composition.shown, captions, is_drawn=True)
+    return Exported(composition.to_bytes(exports.drawing, about=about), composition.told, captions, is_drawn=True)

@@ -53,7 +53,8 @@ def _words(graph: CircuitGraph, shown: Shown, settings: DrawingSettings, measure
     if measured is not None and 0 < n_lines < graph.n_edges and shown.n_edges == (n_lines,):
         part = measured(frozenset(line.name for line in shown.scene.lines))
     further = [graph.description, *_certificate(graph), *notes_in(shown.scene, settings)]
-    return Words(graph.label, subtitle_of(graph), shown.sentences(part=part), further, legend, graph.reason)
+    words = Words(graph.label, subtitle_of(graph), further=further, legend=legend, note=graph.reason)
+    return shown.on(words, part=part)
 
 
 def _certificate(graph: CircuitGraph) -> list[str]:

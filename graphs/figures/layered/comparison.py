@@ -50,11 +50,11 @@ def membership_names(comparison: Comparison) -> dict[Membership, str]:
 def _words(comparison: Comparison, shown: Shown, settings: DrawingSettings) -> Words:
     labels, sides, size = comparison.labels, (comparison.a, comparison.b), settings.size
     further = [*_overlap_lines(comparison), *notes_in(shown.scene, settings)]
-    subtitle = subtitle_of_several(sides, labels)
+    subtitle = subtitle_of_several(sides, labels, briefly=True)
     note = None if shown.scene.lines else "Both circuits are empty."
-    return Words(
-        "  and  ".join(labels), subtitle, shown.sentences(labels), further, _legend(comparison, shown, size), note
-    )
+    legend = _legend(comparison, shown, size)
+    words = Words("  and  ".join(labels), subtitle, further=further, legend=legend, note=note)
+    return shown.on(words, labels)
 
 
 def _legend(comparison: Comparison, shown: Shown, size: Size) -> list[Entry]:

@@ -62,7 +62,9 @@ def grouped(scene: Scene, annotations: Annotations) -> Scene:
         if name is None:
             return boxes[0]
         parts, label = _parts(boxes), f"{name} ({sum(part.is_node for part in _parts(boxes))})"
-        rank = _common_rank(scene, [box.name for box in boxes]) or boxes[-1].rank
+        names = [box.name for box in boxes]
+        # After the key-value heads that serve its heads, where lines leave room for that.
+        rank = _common_rank(scene, names, _served(scene)) or _common_rank(scene, names) or boxes[-1].rank
         return Box("+".join(map(str, parts)), label, label, parts, rank, _ports(boxes))
 
     joined = _joined(scene, into, named, renames=True)
@@ -97,13 +99,31 @@ def _joined(
             key = source.name, target.name, port
             moved = Line(*key, line.scores, line.counts)
             lines[key] = _sum(lines[key], moved) if key in lines else moved
-    serves: dict[str, tuple[str, ...]] = {}
-    for group, heads in scene.serves.items():
-        others = dict.fromkeys(boxes[into[head]].name for head in heads)
-        if boxes[into[group]].name not in others:
-            serves[boxes[into[group]].name] = tuple(others)
     by_name = {box.name: box for box in sorted(boxes.values(), key=lambda box: box.rank)}
+    serves = _beside(by_name, [(boxes[into[group]], boxes[into[head]]) for group, head in _served(scene)])
     return Scene(by_name, tuple(lines.values()), serves).with_lines(tuple(lines.values()))
+
+
+def _served(scene: Scene) -> list[tuple[str, str]]:
+    """Key-value heads, each with every head that it serves."""
+    return [(group, head) for group, heads in scene.serves.items() for head in heads]
+
+
+def _beside(boxes: Mapping[str, Box], pairs: Iterable[tuple[Box, Box]]) -> dict[str, tuple[str, ...]]:
+    """Boxes of key-value heads, each with those beside it: boxes of heads of the same layer that it alone serves.
+
+    What holds parts of other layers, or of other kinds, may stand in another row; the key-value head stays in its own.
+    """
+    serving: dict[str, dict[str, None]] = defaultdict(dict)
+    for group, head in pairs:
+        serving[head.name][group.name] = None
+    beside: dict[str, list[str]] = defaultdict(list)
+    for name, groups in serving.items():
+        own, head = boxes[next(iter(groups))], boxes[name]
+        are_heads = all(part.is_head for part in head.parts) and all(part.is_key_value_head for part in own.parts)
+        if len(groups) == 1 and are_heads and len({part.layer for part in (*own.parts, *head.parts)}) == 1:
+            beside[own.name].append(name)
+    return {group: tuple(heads) for group, heads in beside.items()}
 
 
 def _sum(a: Line, b: Line) -> Line:
@@ -139,10 +159,14 @@ def _runs_of_mlps(scene: Scene) -> dict[str, str]:
     return into
 
 
-def _common_rank(scene: Scene, run: Sequence[str]) -> tuple[float, int] | None:
-    """The rank of one of these boxes that lies after all that lead to them and before all that they lead to."""
-    before = [scene.boxes[line.source].rank for line in scene.lines if line.target in run and line.source not in run]
-    after = [scene.boxes[line.target].rank for line in scene.lines if line.source in run and line.target not in run]
+def _common_rank(scene: Scene, run: Sequence[str], further: Iterable[tuple[str, str]] = ()) -> tuple[float, int] | None:
+    """The rank of one of these boxes that lies after all that lead to them and before all that they lead to.
+
+    further  what leads from one box to another beside the lines
+    """
+    links = [*((line.source, line.target) for line in scene.lines), *further]
+    before = [scene.boxes[source].rank for source, target in links if target in run and source not in run]
+    after = [scene.boxes[target].rank for source, target in links if source in run and target not in run]
     ranks = (scene.boxes[name].rank for name in run)
     lowest, highest = max(before, default=(-math.inf, 0)), min(after, default=(math.inf, 0))
     return next((rank for rank in ranks if lowest < rank < highest), None)
@@ -151,8 +175,7 @@ def _common_rank(scene: Scene, run: Sequence[str]) -> tuple[float, int] | None:
 def _comes_back(scene: Scene, into: Mapping[str, str], box: str, name: str) -> bool:
     """Whether a path leads from a merged box through other boxes to one that would be merged with it."""
     onwards: dict[str, set[str]] = defaultdict(set)
-    links = [(line.source, line.target) for line in scene.lines]
-    links += [(group, head) for group, heads in scene.serves.items() for head in heads]
+    links = [*((line.source, line.target) for line in scene.lines), *_served(scene)]
     joined = {member: box if into[member] in (box, name) else into[member] for member in scene.boxes}
     for source, target in links:
         if joined[source] != joined[target]:
@@ -181,7 +204,7 @@ def _in_steps(scene: Scene, before: Scene) -> Scene:
     """
     name_of = {str(part): name for name, box in scene.boxes.items() for part in box.parts}
     links = {(line.source, line.target) for line in scene.lines}
-    links |= {(name_of[group], name_of[head]) for group, heads in before.serves.items() for head in heads}
+    links |= {(name_of[group], name_of[head]) for group, head in _served(before)}
     depth = {name: int(name != BARS[0]) for name in scene.boxes}
     for _ in scene.boxes:
         for source, target in links:
@@ -189,7 +212,8 @@ def _in_steps(scene: Scene, before: Scene) -> Scene:
                 depth[target] = max(depth[target], depth[source] + 1)
     if BARS[1] in depth:
         depth[BARS[1]] = max(depth.values()) + 1
-    boxes = {name: box._replace(rank=(float(depth[name]), 0)) for name, box in scene.boxes.items()}
+    # No layer stands beside a row of steps, so that names have to say it.
+    boxes = {name: box._replace(rank=(float(depth[name]), 0), short=box.label) for name, box in scene.boxes.items()}
     return replace(scene, boxes=dict(sorted(boxes.items(), key=lambda item: item[1].rank)), serves={}, has_layers=False)
 
 

@@ -98,9 +98,9 @@ class Multiples:
         )
 
     @property
-    def shown(self) -> Sequence[str]:
-        """What is said below the drawings of what they show and leave out; nothing where all is drawn."""
-        return self.sheet.words.shown
+    def told(self) -> Sequence[str]:
+        """What the drawings show and leave out; nothing where all is drawn."""
+        return self.sheet.words.told
 
     def to_bytes(self, kind: DrawingFormat, *, dpi: int = 200, about: tuple[str, str] | None = None) -> bytes:
         """The drawings as a PDF, SVG, PNG or EPS file."""
@@ -249,9 +249,9 @@ def _words(
     some = (
         [] if n is None else [f"Shown: at most {_chosen(settings, n)} of each circuit, and what others have of these."]
     )
-    if n is not None and settings.is_automatic:
-        some += _not_drawn(graphs, labels, settings, n)
-    return Words("Circuits side by side", subtitle_of_several(graphs, labels), some, legend=legend)
+    missing = list(_not_drawn(graphs, labels, settings, n)) if n is not None and settings.is_automatic else []
+    subtitle = subtitle_of_several(graphs, labels)
+    return Words("Circuits side by side", subtitle, some, legend=legend, missing=missing)
 
 
 def _part(graph: CircuitGraph, settings: DrawingSettings, n: int | None) -> list[Line]:

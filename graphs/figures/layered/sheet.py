@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 from graphs.figures.canvas import FAINT, PAPER, draw_text
+from graphs.figures.layered.bands import bands
 from graphs.figures.layered.legend import Entry, draw_legend_row, legend_rows
 from graphs.figures.layered.looks import BoxLook, LineLook
 from graphs.figures.layered.marks import MARKER, curve, draw_boxes, draw_lines, draw_ports, port_path
@@ -23,23 +23,32 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _SUBTITLE = "#4a4a4a"
-_BAND = "#f7f7f5"
+BAND = "#f7f7f5"  # behind the rows of a layer
 
 
 class Words(NamedTuple):
     """The text and the signs of a page.
 
-    shown    below the drawing: what it shows and what it does not; nothing where every edge is drawn by itself
+    shown    below the drawing: what it shows; nothing where every edge is drawn by itself
     further  what else is written there
     note     written in place of an empty drawing
+    missing  what it leaves out: in its caption, and to who draws it
+    advice   how to see that, to who draws it
     """
 
     title: str
     subtitle: str
-    shown: Sequence[str]
+    shown: Sequence[str] = ()
     further: Sequence[str] = ()
     legend: Sequence[Entry] = ()
     note: str | None = None
+    missing: Sequence[str] = ()
+    advice: Sequence[str] = ()
+
+    @property
+    def told(self) -> list[str]:
+        """What who draws it is told beside the file."""
+        return [*self.shown, *self.missing, *self.advice]
 
     @property
     def footer(self) -> list[str]:
@@ -229,26 +238,16 @@ class Drawing:
         """A faint band per layer, so that rows of one layer are seen together, with its number."""
         from matplotlib.patches import Rectangle
 
-        def layer_of(row: Sequence[str]) -> int | None:
-            layers = {self.scene.boxes[name].layers for name in row}
-            first, last = next(iter(layers)) or (None, None)
-            return first if len(layers) == 1 and first == last else None
-
-        for layer, group in groupby(self.places.rows if self.scene.has_layers else (), layer_of):
-            if layer is None:
-                continue
-            names = [name for row in group for name in row]
-            begin = min(self.places.along[name] - self.places.depths[name] / 2 for name in names) - 0.03
-            end = max(self.places.along[name] + self.places.depths[name] / 2 for name in names) + 0.03
-            left, bottom, width, height = self._corners("", (0.0, self.places.across, begin, end))
+        for band in bands(self.scene, self.places):
+            left, bottom, width, height = self._corners("", (0.0, self.places.across, band.begin, band.end))
             if self.is_right:
                 bottom, height = bottom - self.gutter, height + self.gutter
                 x, y = left + width / 2, bottom + self.gutter / 2
             else:
                 left, width = left - self.gutter, width + self.gutter
                 x, y = left + self.gutter / 2, bottom + height / 2
-            axes.add_patch(Rectangle((left, bottom), width, height, color=_BAND, lw=0, zorder=0))
-            draw_text(axes, x, y, f"L{layer}", size=self.size.small, color=FAINT, ha="center", va="center")
+            axes.add_patch(Rectangle((left, bottom), width, height, color=BAND, lw=0, zorder=0))
+            draw_text(axes, x, y, band.label, size=self.size.small, color=FAINT, ha="center", va="center")
 
     def _draw_boxes(self, axes: Axes, looks: Mapping[str, BoxLook]) -> None:
         names = [name for row in self.places.rows for name in row]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -9,10 +10,12 @@ import numpy as np
 
 from graphs.annotations import Group
 from graphs.figures.layered.filters import filter_rules, kept_lines
+from graphs.figures.layered.looks import Membership, membership_of
 from graphs.figures.layered.merge import grouped, merged
 from graphs.figures.layered.scene import Box, Line, Scene
 from graphs.figures.layered.settings import Collapse, DrawingSettings
-from graphs.selection.growth import grow
+from graphs.figures.layered.sheet import Words
+from graphs.selection.growth import begin, grow
 
 _MOST = 150  # lines that can be followed on a page
 _PER_SQUARE_INCH = 3.5  # lines that can be followed, with text of 7 points
@@ -21,6 +24,7 @@ _SUMMARY = 64  # lines of a summary, where there is room
 _FEWER = (128, 96, 64, 48, 32, 24, 16, 12, 8, 6, 4, 3, 2, 1)
 _NAMED = 3  # of what is not drawn
 _ON_PATHS = "the {n} on the strongest paths"
+_IN_TURN = ", in turn of what both have and what either has alone"
 _BY = {
     "score": "the {n} strongest",
     "count": "the {n} that stand for most edges",
@@ -62,6 +66,7 @@ class Shown(NamedTuple):
     shares    which share of every circuit's summed |score| these have; None where nothing was scored
     missing   the strongest lines and parts that a drawing of its own choice leaves out, in words; None where there are
               none, and where the settings said how many are drawn
+    advice    which options draw or show others than those; None where `missing` is
     """
 
     scene: Scene
@@ -70,10 +75,12 @@ class Shown(NamedTuple):
     of_edges: tuple[int, ...]
     shares: tuple[float | None, ...]
     missing: str | None = None
+    advice: str | None = None
 
-    def sentences(self, labels: Sequence[str] = (), part: PartFaithfulness | None = None) -> list[str]:
-        """What the drawing shows, and what it does not; as `sentence` takes them."""
-        return [text for text in (self.sentence(labels, part), self.missing) if text is not None]
+    def on(self, words: Words, labels: Sequence[str] = (), part: PartFaithfulness | None = None) -> Words:
+        """The words of a page with what the drawing shows, and what it does not; as `sentence` takes them."""
+        said = [() if text is None else (text,) for text in (self.sentence(labels, part), self.missing, self.advice)]
+        return words._replace(shown=said[0], missing=said[1], advice=said[2])
 
     def sentence(self, labels: Sequence[str] = (), part: PartFaithfulness | None = None) -> str | None:
         """`Shown: 60 of 636 edges, 71% of the score (the 60 strongest)`; None where every edge is drawn by itself,
@@ -115,10 +122,11 @@ def show(scene: Scene, settings: DrawingSettings, n: int | None) -> Shown:
     lines = kept_lines(scene, settings)
     part = merged(scene.with_lines(lines), settings) if lines else scene
     rules = (*filter_rules(scene, settings), *_rules(part, settings, n))
-    missing = None
+    missing = advice = None
     if n is not None and n < len(part.lines):
         whole_part, part = part, _grown(part, n) if _grows(part, settings) else _strongest(part, settings, n)
-        missing = not_drawn(whole_part, part.lines) if settings.is_automatic else None
+        if settings.is_automatic:
+            missing, advice = not_drawn(whole_part, part.lines), _advice(whole_part, part.lines)
     n_edges, of_edges = (_counts(of) for of in (part, scene))
     shares = tuple(
         None if not (whole := _total(scene.lines, side)) else _share(scene, part, side, whole)
@@ -128,14 +136,14 @@ def show(scene: Scene, settings: DrawingSettings, n: int | None) -> Shown:
         settings.annotations.require_nodes(map(str, (part for box in scene.boxes.values() for part in box.parts)))
         part, before = grouped(part, settings.annotations), part
         rules = (*rules, *(["with groups made by hand"] if part is not before else []))
-    return Shown(part, rules, n_edges, of_edges, shares, missing)
+    return Shown(part, rules, n_edges, of_edges, shares, missing, advice)
 
 
 def not_drawn(scene: Scene, lines: Sequence[Line], label: str | None = None) -> str | None:
-    """`Not drawn: 572 edges, strongest a29.h1->logits (+0.41), ...; no edge of a29.h1, ... (...)`, of the lines that a
+    """`Not drawn: 572 edges, strongest a29.h1->logits (+0.41), ...; no edge of a29.h1, ...`, of the lines that a
     drawing of its own choice leaves out of a scene; None where it leaves out none.
 
-    label  what the circuit is called, where there are several: then one of each is named, and not how all are seen
+    label  what the circuit is called, where there are several: then one of each is named
 
     A path is as strong as its weakest line, so that a strong line may be missing, and with it a strong head.
     """
@@ -153,13 +161,19 @@ def not_drawn(scene: Scene, lines: Sequence[Line], label: str | None = None) -> 
     how = "such as" if scene.ranked_by is None else "strongest"
     names = _first([_named(scene.lines[index]) for index in left], n_named)
     without = f"; no {what} of {_first(parts, n_named)}" if parts else ""
-    said = f"Not drawn: {len(left):,} {what}{'' if len(left) == 1 else 's'}{of}, {how} {names}{without}"
-    if label is not None:
-        return f"{said}."
+    return f"Not drawn: {len(left):,} {what}{'' if len(left) == 1 else 's'}{of}, {how} {names}{without}."
+
+
+def _advice(scene: Scene, lines: Sequence[Line]) -> str | None:
+    """How to see what is not drawn; None where all is."""
+    drawn = {line.name for line in lines}
+    left = [size for size, line in zip(scene.sizes, scene.lines, strict=True) if line.name not in drawn]
+    if not left:
+        return None
     weakest = min((size for size, line in zip(scene.sizes, scene.lines, strict=True) if line.name in drawn), default=0)
-    by_score = scene.ranked_by == "score" and scene.sizes[left[0]] > weakest
-    instead = f"top {len(lines)} draws the strongest whatever their paths, " if by_score else ""
-    return f"{said} ({instead}html shows all)."
+    by_score = scene.ranked_by == "score" and max(left) > weakest
+    instead = f"`--top {len(lines)}` draws the {len(lines)} strongest whatever their paths; " if by_score else ""
+    return f"{instead}`--to html` shows all."
 
 
 def _first(names: Sequence[str], n: int) -> str:
@@ -184,12 +198,20 @@ def _grows(part: Scene, settings: DrawingSettings) -> bool:
 
 
 def _grown(part: Scene, n: int) -> Scene:
-    """The lines on the strongest paths from `input` to `logits`, where a path is as strong as its weakest line."""
+    """The lines on the strongest paths from `input` to `logits`, where a path is as strong as its weakest line.
+
+    Of two circuits, it begins with a path of each kind of line, as far as there is room.
+    """
     wiring = part.wiring
     assert wiring is not None
     number = [wiring.edge_index(line.edge) for line in part.lines if line.edge is not None]
-    best = sorted(range(len(number)), key=lambda index: (-part.sizes[index], index))
-    kept = grow(wiring, np.array([number[index] for index in best]), n)
+    best = np.array([number[index] for index in _in_turn(part)])
+    groups: dict[Membership | None, list[int]] = defaultdict(list)
+    for edge, kind in zip(number, _kinds(part), strict=True):
+        groups[kind].append(edge)
+    rarest_first = [np.array(own) for own in sorted(groups.values(), key=len)]
+    begun = begin(wiring, best, rarest_first, n) if len(groups) > 1 else None
+    kept = grow(wiring, best, n, begun)
     return part.with_lines([line for line, edge in zip(part.lines, number, strict=True) if kept[edge]])
 
 
@@ -199,8 +221,30 @@ def _strongest(part: Scene, settings: DrawingSettings, n: int) -> Scene:
             f"top {n}: no edge of this circuit has a score, so that none is stronger than another. Bundle its edges by "
             "layer, or show heads only."
         )
-    kept = sorted(sorted(range(len(part.lines)), key=lambda number: (-part.sizes[number], number))[:n])
+    best = _in_turn(part) if settings.is_automatic else _by_size(part)
+    kept = sorted(best[:n])
     return part.with_lines([part.lines[number] for number in kept])
+
+
+def _by_size(part: Scene) -> list[int]:
+    """The numbers of the lines, the strongest first."""
+    return sorted(range(len(part.lines)), key=lambda number: (-part.sizes[number], number))
+
+
+def _kinds(part: Scene) -> list[Membership | None]:
+    """Which of two circuits has every line; None of one circuit's."""
+    return [membership_of(line) if len(line.counts) == 2 else None for line in part.lines]
+
+
+def _in_turn(part: Scene) -> list[int]:
+    """The numbers of the lines, best first: of two circuits in turn the strongest line of each kind, so that what is
+    drawn of a comparison has some that both have and some of either alone."""
+    kinds, turns = _kinds(part), Counter[Membership | None]()
+    turn_of = {}
+    for number in _by_size(part):
+        turn_of[number] = turns[kinds[number]]
+        turns[kinds[number]] += 1
+    return sorted(turn_of, key=turn_of.__getitem__)
 
 
 def _total(lines: Sequence[Line], side: int) -> float:
@@ -238,7 +282,9 @@ def _rules(part: Scene, settings: DrawingSettings, n: int | None) -> list[str]:
         rules.append(f"bundled by {settings.bundle}")
     rules += [_collapsed(part, one) for one in dict.fromkeys(settings.collapse)]
     if n is not None and n < len(part.lines):
-        rules.append(_ON_PATHS.format(n=n) if _grows(part, settings) else _BY[part.ranked_by].format(n=n))
+        rule = _ON_PATHS if _grows(part, settings) else _BY[part.ranked_by]
+        is_in_turn = settings.is_automatic and len(set(_kinds(part))) > 1
+        rules.append(rule.format(n=n) + (_IN_TURN if is_in_turn else ""))
     return rules
 
 

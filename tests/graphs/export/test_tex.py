@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from circuits.components import Edge, Wiring
-from graphs import CircuitGraph, Greedy, compare
+from graphs import CircuitGraph, Greedy, TopEdges, compare
 from graphs.export import EXPORTS
 from graphs.export.tikz import TikzExport
 from graphs.figures.layered.drawing import composed
@@ -20,7 +20,7 @@ from graphs.figures.sizes import size_from
 WIRING = Wiring(n_layers=2, n_heads=4, n_kv_heads=2)
 ODD = r"50 % of {a_b} & $x^2$ #1 ~ \input{nothing} [é→中] *"
 PAGE = r"""\documentclass{article}\usepackage[margin=1cm,paperheight=60cm,paperwidth=60cm]{geometry}
-\usepackage{tikz,booktabs,siunitx}
+\usepackage{tikz,booktabs,longtable,siunitx}
 \begin{document}
 """
 
@@ -42,11 +42,16 @@ def samples(graph, random_edge_scores):
     return {
         "circuit": graph,
         "comparison": compare(graph, other, resamples=10),
+        "longer than a page": compare(*(large(random_edge_scores, seed) for seed in (3, 4)), resamples=10),
         "without scores": CircuitGraph.from_edges(WIRING, map(Edge.parse, ("input->a1.kv1<v>", "a1.h2->logits"))),
         "one layer": CircuitGraph.from_edges(one_layer, [Edge.parse("input->logits")]),
         "empty": CircuitGraph.from_edges(WIRING, []),
         "tiny scores": replace(graph, edges=(*edges, *graph.edges[1:])),
     }
+
+
+def large(random_edge_scores, seed):
+    return CircuitGraph.from_scores(random_edge_scores(WIRING, seed=seed, task=f"task {seed}"), Greedy(45))
 
 
 def check_syntax(text):
@@ -101,6 +106,16 @@ def test_a_picture_is_drawn_as_asked_and_says_what_it_leaves_out(graph):
     assert f"Shown: 3 of {graph.n_edges} edges" in text
 
 
+@pytest.mark.parametrize("orientation", ["up", "right"])
+def test_a_picture_has_the_layers_beside_their_rows_as_heads_may_be_called_in_short(graph, orientation):
+    settings = DrawingSettings(size=size_from("column"), orientation=orientation)
+    text = TikzExport().drawn(graph, composed(graph, settings)).decode()
+    assert re.findall(r"^\\node\[text=\w+,inner sep=0pt\] at \(\S+\) \{(L\d)\};$", text, flags=re.MULTILINE) == [
+        "L0",
+        "L1",
+    ]
+
+
 def test_a_table_has_every_score_with_its_interval_the_strongest_first(edge_scores_of):
     circuit = CircuitGraph.from_scores(edge_scores_of({"input->a0.h0<v>": -0.25, "a0.h0->logits": 2.0}), Greedy(2))
     bounded = replace(circuit, edges=tuple(replace(item, low=item.score - 0.1, high=0.0) for item in circuit.edges))
@@ -111,6 +126,35 @@ def test_a_table_has_every_score_with_its_interval_the_strongest_first(edge_scor
         r"input & a0.h0 & v & -.25 & [$-.35$, $.00$] & estimated \\",
     ]
     assert r"a0.h0 & 2.00 &  & estimated, summed over all outgoing edges \\" in lines
+
+
+def test_a_table_longer_than_a_page_goes_on_with_its_headings_and_says_what_that_needs(random_edge_scores):
+    text = EXPORTS["latex"].to_bytes(large(random_edge_scores, 3)).decode()
+    assert r"% needs \usepackage{booktabs,longtable,siunitx}" in text
+    assert re.findall(r"\\begin\{(\w+)\}", text) == ["tabular", "longtable"]
+    edges = text.partition(r"\begin{longtable}")[2].splitlines()
+    assert edges[2].startswith("Source & Target & ")
+    assert edges[4:7] == [r"\endhead", r"\bottomrule", r"\endfoot"]
+    assert len([line for line in edges[7:] if line.endswith(r"\\")]) == 45
+
+
+def test_a_short_table_needs_no_package_for_long_ones(graph):
+    assert r"% needs \usepackage{booktabs,siunitx}" in EXPORTS["latex"].to_bytes(graph).decode()
+
+
+@pytest.mark.parametrize(("name", "cell"), [("latex", " & "), ("markdown", " | ")])
+def test_of_two_circuits_what_both_have_comes_first_and_the_strongest_first_in_either(edge_scores_of, name, cell):
+    shared = {"input->a0.h0<q>": 0.25, "a0.h0->logits": -3.0}
+    alone = {"input->a1.h1<q>": 2.0, "a1.h1->logits": -4.0}, {"input->a1.h2<q>": 5.0, "a1.h2->logits": 6.0}
+    sides = [{**shared, **alone[0]}, {**shared, "input->a0.h0<q>": 7.0, **alone[1]}]
+    both = compare(
+        *(CircuitGraph.from_scores(edge_scores_of(side, wiring=WIRING), TopEdges(4)) for side in sides), resamples=10
+    )
+    rows = [line.strip("| ").split(cell)[:2] for line in EXPORTS[name].to_bytes(both).decode().splitlines()]
+    edges = [f"{source.strip()}->{row[0].strip()}" for source, *row in (row for row in rows if len(row) == 2)]
+    assert [edge for edge in edges if "input->" in edge or "->logits" in edge] == [
+        "input->a0.h0", "a0.h0->logits", "a1.h1->logits", "input->a1.h1", "a1.h2->logits", "input->a1.h2"
+    ]  # fmt: skip
 
 
 def test_markdown_has_the_same_table(edge_scores_of):

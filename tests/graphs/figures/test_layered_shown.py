@@ -101,24 +101,68 @@ def test_a_summary_names_the_strongest_edges_and_heads_that_it_leaves_out(edge_s
     part = shown(graph, 4)
     assert set(names(part.scene)) >= {"input->a0.h1<v>", "a0.h1->logits"}
     assert "a3.h1" not in part.scene.boxes
-    said = part.sentences()[1]
+    said = part.missing
     assert said.startswith("Not drawn: 24 edges, strongest a3.h1->logits (+9), ")
     assert " and 21 more; no edge of a3.h1, " in said
-    assert said.endswith("(top 4 draws the strongest whatever their paths, html shows all).")
+    assert part.advice == "`--top 4` draws the 4 strongest whatever their paths; `--to html` shows all."
     # Who says how many are drawn is told no such thing, and what fits leaves out nothing.
-    assert len(shown(graph, 4, top=4).sentences()) == 1
-    assert shown(graph).sentences() == []
-    composition = composed(graph, DrawingSettings(size=replace(SIZES["column"], width=2.0, height=3.4)))
-    assert composition.sheet.words.shown[1].startswith("Not drawn: ")
-    assert composition.sheet.words.shown == composition.sheet.words.footer[:2]
-    assert composition.sheet.words.shown[1] in caption(graph, composition)
+    for other in (shown(graph, 4, top=4), shown(graph)):
+        assert (other.missing, other.advice) == (None, None)
+
+
+def test_what_is_left_out_is_said_in_the_caption_and_what_to_do_about_it_to_who_draws(random_edge_scores):
+    graph = CircuitGraph.from_scores(random_edge_scores(SQUARE, seed=3, n_prompts=2), Greedy(900))
+    composition = composed(graph, DrawingSettings(size=SIZES["column"]))
+    words, in_caption = composition.sheet.words, caption(graph, composition)
+    shown_here, missing, advice = words.told
+    assert shown_here in words.footer
+    assert shown_here in in_caption
+    assert missing.startswith("Not drawn: ")
+    assert missing in in_caption
+    assert "--to html" in advice
+    assert advice not in in_caption
+    assert not {missing, advice} & {*words.footer}
+
+
+def of_two(edge_scores_of, shared, only_a, only_b):
+    """A comparison of two circuits; parts of layer 0 are shared, of layer 1 of the first alone, of 2 of the second."""
+
+    def edges(layer, sizes):
+        return {
+            name: size
+            for index, size in enumerate(sizes)
+            for name in (f"input->a{layer}.h{index}<v>", f"a{layer}.h{index}->logits")
+        }
+
+    sides = [edges(0, shared) | edges(1, only_a), edges(0, shared) | edges(2, only_b)]
+    graphs = [CircuitGraph.from_scores(edge_scores_of(side, wiring=PLAIN), TopEdges(len(side))) for side in sides]
+    return compare(*graphs, resamples=10)
+
+
+@pytest.mark.parametrize("settings", [{}, {"ports": ("v",)}])
+def test_what_is_chosen_of_a_comparison_has_some_of_each_kind(edge_scores_of, settings):
+    both = of_two(edge_scores_of, (9.0, 8.0, 7.0, 6.0), (0.5, 0.4), (0.3, 0.2))
+    part = show(scene_of([both.a, both.b]), DrawingSettings(**settings), 6)
+    assert {membership_of(line) for line in part.scene.lines} == {"shared", "only_a", "only_b"}
+    assert {"a0.h0", "a1.h0", "a2.h0"} <= part.scene.boxes.keys()
+    assert part.rules[-1].endswith("in turn of what both have and what either has alone")
+
+
+def test_so_many_of_the_strongest_as_asked_are_the_strongest_also_of_a_comparison(edge_scores_of):
+    both = of_two(edge_scores_of, (9.0, 8.0, 7.0, 6.0), (0.5, 0.4), (0.3, 0.2))
+    part = show(scene_of([both.a, both.b]), DrawingSettings(top=6), 6)
+    assert {membership_of(line) for line in part.scene.lines} == {"shared"}
+    assert part.rules == ("the 6 strongest",)
+
+
+def test_circuits_with_the_same_edges_have_no_kinds_to_take_turns(edge_scores_of):
+    both = of_two(edge_scores_of, (9.0, 8.0, 7.0, 6.0), (), ())
+    assert show(scene_of([both.a, both.b]), DrawingSettings(), 6).rules == ("the 6 on the strongest paths",)
 
 
 def test_lines_that_are_no_edges_and_have_no_scores_are_named_as_such():
     scene = scene_of([circuit(PLAIN, "input->m0", "m0->m1", "m1->logits")])
-    assert not_drawn(scene, scene.lines[:1]) == (
-        "Not drawn: 2 edges, such as m0->m1, m1->logits; no edge of m1 (html shows all)."
-    )
+    assert not_drawn(scene, scene.lines[:1]) == ("Not drawn: 2 edges, such as m0->m1, m1->logits; no edge of m1.")
     assert not_drawn(scene, scene.lines) is None
     bundled = merged(scene, DrawingSettings(bundle="layer"))
     assert "Not drawn: 1 line of task, such as " in (not_drawn(bundled, bundled.lines[:2], "task") or "")

@@ -17,6 +17,12 @@ def test_what_circuits_have_in_common_is_said_once():
     assert subtitle_of_several([circuit(0.9), circuit(0.9)], ["one", "other"]) == "chosen: edges given"
 
 
+def test_briefly_only_what_tells_circuits_apart_or_is_wrong_with_them_is_said():
+    assert subtitle_of_several([circuit(0.9), circuit(0.4)], ["one", "other"], briefly=True) == (
+        "other: NOT FAITHFUL (0.40)"
+    )
+
+
 def test_what_is_one_circuits_own_has_its_label():
     said = subtitle_of_several([circuit(0.9), circuit(0.4)], ["one", "other"])
     assert said == "chosen: edges given  |  other: NOT FAITHFUL (0.40)"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from circuits.components import Edge, Wiring
 from circuits.masks import pruned
 from graphs.selection import Grown, TopEdges
-from graphs.selection.growth import connect, grow, strongest_path
+from graphs.selection.growth import begin, connect, grow, strongest_path
 from graphs.selection.strongest_paths import ranks_of, strongest_paths
 
 TINY = Wiring(n_layers=2, n_heads=2, n_kv_heads=2, has_mlps=False)
@@ -43,6 +43,16 @@ def test_where_a_whole_path_is_too_long_the_next_that_fits_is_taken(edge_scores_
     assert names(Grown(2).choose(scores)) == {"input->a0.h0<v>", "a0.h0->logits"}
     assert names(Grown(3).choose(scores)) == set(path)
     assert names(Grown(4).choose(scores)) == {*path, "input->logits"}
+
+
+def test_a_circuit_begins_with_the_best_path_of_every_group_as_far_as_there_is_room():
+    """The second group lies on the first path that is found; the third has a path of its own, of which no room is."""
+    strong, weak = ("input->a0.h0<v>", "a0.h0->logits"), ("input->a1.h1<v>", "a1.h1->logits")
+    order = numbers("input->logits", *strong, *weak)
+    groups = [numbers(strong[1]), numbers(strong[0]), numbers(*weak)]
+    assert set(np.flatnonzero(begin(TINY, order, groups, 5))) == set(numbers(*strong, *weak))
+    assert set(np.flatnonzero(begin(TINY, order, groups, 3))) == set(numbers(*strong))
+    assert not begin(TINY, order, groups, 1).any()
 
 
 def test_a_key_value_head_leads_on_through_any_head_it_serves(edge_scores_of):
