@@ -85,6 +85,9 @@ def test_json_is_one_object_with_every_number_of_an_edge_run(circuits: Command, 
             assert entry["interval"] is None
     assert all((entry["share_interval"] is not None) == has_shares for entry in absolute)
     shown = circuits("evaluate", run["run"], *SMALL).stdout
+    assert "method" in shown.split("95 % intervals")[0]
+    assert row["method"] in shown.split("95 % intervals")[0]
+    assert f"without {row['minimality']['smallest']['component']}" in shown
     for name in ("distance", "cpr", "incompleteness_sampled", "minimality", "stability"):
         quantity = QUANTITIES[name]
         assert f"{quantity.heading}: {quantity.says}" in shown.splitlines()

@@ -148,6 +148,10 @@ def test_a_page_of_a_trace_begins_with_its_rates_in_colors_of_one_scale(store, c
     above, drawing = (page.locator(f"#{name}").bounding_box() for name in ("trace", "workspace"))
     assert above["y"] + above["height"] <= drawing["y"]
     assert page.locator("nav a:visible").all_inner_texts()[:2] == ["Recovery", "Circuit"]
+    assert page.locator("#trace h2").all_inner_texts() == ["Recovery rates"]
+    widths = page.locator(".heat thead th + th").evaluate_all("found => found.map((cell) => cell.offsetWidth)")
+    assert len(set(widths)) == 1
+    assert re.search(r"score at least \S+ \(0\.05 of the gap\)", page.inner_text("#about"))
     cells = page.locator(".heat td").evaluate_all(
         "found => found.map((cell) => [Number(cell.textContent), getComputedStyle(cell).backgroundColor])"
     )

@@ -43,7 +43,8 @@ export function writeTrace(page) {
   }
   const colors = palette(page.data);
   byId("trace").replaceChildren(...traces.flatMap((trace) => [
-    element("h2", {}, trace.title), element("p", {}, trace.subtitle),
+    // A page of one run is called as its trace is, and says where that came from.
+    element("h2", {}, trace.title === page.data.title ? "Recovery rates" : trace.title), element("p", {}, trace.subtitle),
     ...trace.kinds.map((kind) => recoveryTable(kind, trace, colors)), ...trace.notes.map((note) => element("p", { class: "hint" }, note)),
   ]));
 }
