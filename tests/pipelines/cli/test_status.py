@@ -296,7 +296,7 @@ def test_a_prompt_file_with_faults_is_no_run(circuits: Callable[..., Any]):
     faulty = {**sides, "answers": [" Xyzzy"], "wrong_answers": [" John"]}
     Path("bad.jsonl").write_text(f"{json.dumps(faulty)}\n{json.dumps({**sides, 'wrong_answers': [' Mary']})}\n")
     refused = circuits("discover", "bad.jsonl", "--edges", "20", "--name", "mine")
-    assert f"error: {file}: " in refused.stderr, "as it was typed"
+    assert "error: bad.jsonl: " in refused.stderr, "as it was typed"
     assert re.search(r"2 bad lines; .* mended\.\n  line 1: .*Xyzzy'.*\n  line 2: 'answers' missing", refused.stderr)
     assert not list(Path("runs").glob("*/run.json"))
 

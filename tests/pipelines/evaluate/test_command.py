@@ -199,6 +199,8 @@ def test_only_missing_results_are_computed(circuits: Command, computed: Command,
 def test_several_runs_are_rows_of_one_table_in_a_folder(circuits: Command, computed: Command, tiny: Any):
     names = [new_run(computed, tiny, "--edges", size) for size in ("40", "80")]
     answer = circuits("evaluate", *names, *SMALL, "--out", "judged")
+    owners = {line.partition(":")[0] for line in answer.stderr.splitlines()}
+    assert any(owner == f"{names[0]} and {len(names) - 1} more" for owner in owners), owners
     assert answer.exit_code == 0
     for name in names:
         assert name in answer.stdout

@@ -66,7 +66,7 @@ def test_all_prompts_are_taken_where_there_are_few_and_no_number_is_asked(circui
     assert checked["summary"]["prompts"] == 60
     assert checked["remarks"] == ["These are all 60 prompts that the template names makes."]
     answer = circuits("discover", template, "--method", "eap", "--edges", "20", "--json")
-    assert "names-reference-eap: note: These are all 60 prompts that the template names makes." in re.sub(
+    assert "names-eap: note: These are all 60 prompts that the template names makes." in re.sub(
         r"-[0-9a-f]{8}", "", answer.stderr
     )
     summary = open_run(answer.json["run"]).summary
