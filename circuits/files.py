@@ -148,6 +148,22 @@ def portable(path: str | Path) -> str:
     return no_option(given.name if given.name not in ("", "..") else real_path(given).name)
 
 
+def from_here(path: str | Path) -> Path:
+    """A path as messages tell it: from the folder where this runs, where that is shorter than the whole of it.
+
+    >>> from pathlib import Path
+    >>> from circuits.files import from_here
+    >>> from_here(Path("pairs/own.csv").absolute()).as_posix(), from_here("../own.csv").as_posix()
+    ('pairs/own.csv', '../own.csv')
+    """
+    whole = Path(path).absolute()
+    try:
+        relative = os.path.relpath(whole)
+    except ValueError:  # on another drive
+        return whole
+    return Path(relative) if len(relative) < len(str(whole)) else whole
+
+
 def no_option(path: str) -> str:
     """A path as commands take it: with `./` before what begins with a hyphen.
 

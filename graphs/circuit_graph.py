@@ -394,7 +394,7 @@ class CircuitGraph(Drawable):
         """
         if self.wiring.joins_heads:
             minimum = self.selection.get("minimum")
-            least = "" if minimum is None else f", score at least {minimum:z.3g}"
+            least = "" if minimum is None else f", score at least {minimum:z.3g}{share_of_gap(minimum, self.metrics)}"
             n_parts = sum(node.component.layer is not None for node in self.nodes)
             return f"{n_parts} of {len(self.wiring.writers) - 1} attention and MLP outputs{least}; edges not measured"
         parts = [f"{self.n_edges:,} of {self.of_edges:,} edges"]
@@ -469,6 +469,17 @@ class CircuitGraph(Drawable):
                 )
 
 
+def share_of_gap(score: float, metrics: Mapping[str, float]) -> str:
+    """Behind a score, which share of the gap it is; nothing where the metric's clean and corrupt values are not known.
+
+    >>> from graphs.circuit_graph import share_of_gap
+    >>> share_of_gap(0.03, {"clean": 0.7, "corrupt": 0.1}), share_of_gap(0.03, {})
+    (' (0.05 of the gap)', '')
+    """
+    gap = metrics.get("clean", 0.0) - metrics.get("corrupt", 0.0)
+    return f" ({score / gap:.3g} of the gap)" if gap > 0 else ""
+
+
 def components_of(edges: Iterable[Edge]) -> list[Component]:
     """The components that `edges` connect, in the order they run: within a layer key-value heads, heads, MLP."""
     components = {component for edge in edges for component in (edge.source, edge.target)}
@@ -498,7 +509,10 @@ def require_comparable(a: CircuitGraph, b: CircuitGraph, *, across_models: bool 
 
 
 def _still_comparable(a: CircuitGraph, b: CircuitGraph) -> str:
-    return f"Still comparable: size, depth and roles. First: {_outline(a)}. Second: {_outline(b)}."
+    return (
+        "Which heads do the same in both: `circuits compare --align role`, after `circuits roles` of each. Still "
+        f"comparable: size, depth and roles. First: {_outline(a)}. Second: {_outline(b)}."
+    )
 
 
 def _outline(graph: CircuitGraph) -> str:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from circuits.files import is_file, read_bytes, write_atomically
 from circuits.model.phases import phase
+from circuits.tasks.from_template import says_all
 from circuits.visible_text import visible
 from pipelines.engine.cluster import require_place
 from pipelines.engine.execute import Counts, Interrupted, Work, compute_missing
@@ -277,12 +278,15 @@ def _say_before(work: Sequence[Work], settings: CommandSettings, shown: _Shown) 
         said = before_weights(work, settings)
     for owner, text in said:
         if shown.progress and text not in shown.told:
-            sys.stderr.write(f"{short_owner(owner)}: warning: {visible(text)}\n")
+            kind = "note" if says_all(text) else "warning"
+            sys.stderr.write(f"{short_owner(owner)}: {kind}: {visible(text)}\n")
             shown.told.add(text)
 
 
 def _with_number_of_prompts(report: AnyReport, settings: CommandSettings) -> AnyReport:
-    """The report with a warning where a file or a template has fewer prompts than were asked for."""
+    """The report with a warning where a file or a template has fewer prompts than were asked for; that these are all
+    which a template makes was said before, and warns of nothing."""
+    report = replace(report, warnings=tuple(text for text in report.warnings if not says_all(text)))
     if not isinstance(settings, PromptSettings) or settings.prompts is None or settings.prompt_file is None:
         return report
     if settings.solved:  # how many are solved is known to the report alone

@@ -118,7 +118,8 @@ def patch(
 ) -> PatchEffect:
     """Ablate chosen heads, MLPs or edges together, and measure what that does to the metric of every prompt.
 
-    prompts   a task's, `run.prompts`, pairs of texts or a frame of them as `discover` takes, or a prompt file
+    prompts   a task's, `run.prompts` or a slice of these, pairs of texts or a frame of them as `discover` takes, or a
+              prompt file
     parts     names or a name: heads (`a9.h6`), whole attentions (`a9`), MLPs (`m3`), the embedding (`input`), or edges
               (`a9.h6->a10.h0<q>`), whose readers then read the ablated value and no one else
     at        where parts take their ablated values: `all` positions, a role such as `END`, a position counted from 0,

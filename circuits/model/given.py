@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from circuits.data.prompt_files import is_frame, prompts_from, read_prompts
 from circuits.data.prompts import PromptSet
-from circuits.data.readable import ReadablePrompts
+from circuits.data.readable import ReadablePrompt, ReadablePrompts
 from circuits.data.records import FORMATS
 from circuits.data.tokenizer import Tokenizer
 from circuits.visible_text import typed_text
@@ -46,6 +46,11 @@ def prompt_set_of(prompts: AnyPrompts, tokenizer: Tokenizer | None = None) -> Pr
         return prompts
     if isinstance(prompts, Path) or (isinstance(prompts, str) and PurePath(prompts).suffix.lower() in FORMATS):
         return read_prompts(prompts, tokenizer)
+    if isinstance(prompts, Sequence) and any(isinstance(one, ReadablePrompt) for one in prompts):
+        raise ValueError(
+            "the prompts are texts out of a run's, without their token ids. Take a slice, which keeps these: "
+            "run.prompts[:8]."
+        )
     if is_frame(prompts) or (isinstance(prompts, Sequence) and not isinstance(prompts, str | bytes)):
         return prompts_from(prompts, tokenizer)
     raise ValueError(_no_prompts(prompts, "own ones: a list of pairs, a frame of pandas or polars, or a prompt file."))

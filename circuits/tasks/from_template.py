@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -98,7 +99,7 @@ class TemplateTask(Task):
             prompts = PromptSet(self.name, tuple(prompt for half in made for prompt in half))
         else:
             prompts = super().build_at_most(tokenizer, n=n, seed=seed)
-        all_made = () if self.count(n + 1, tokenizer) > len(prompts) else (are_all(len(prompts)),)
+        all_made = () if self.count(n + 1, tokenizer) > len(prompts) else (are_all(len(prompts), self.name),)
         return replace(prompts, notes=(*self.notes(tokenizer), *all_made))
 
     def parts(self, tokenizer: Tokenizer, n: int) -> list[Part]:
@@ -402,9 +403,23 @@ def read_template(path: str | Path, *, tokenizer: Tokenizer | None = None) -> Te
     return TemplateTask(template=read_template_file(path_from(path, "a template"), also=of_sound))
 
 
-def are_all(n: int) -> str:
+def are_all(n: int, template: str) -> str:
     """The note on prompts of which a template makes no more."""
-    return "This is the only prompt that it makes." if n == 1 else f"These are all {n} prompts that it makes."
+    prompts = "This is the only prompt" if n == 1 else f"These are all {n} prompts"
+    return f"{prompts} that the template {template} makes."
+
+
+def says_all(text: str) -> bool:
+    """Whether a text is that note: nothing is doubtful about such prompts.
+
+    >>> from circuits.tasks.from_template import are_all, says_all
+    >>> says_all(are_all(24, "language")), says_all("3 prompts are few.")
+    (True, False)
+    """
+    return _ALL_MADE.fullmatch(text) is not None
+
+
+_ALL_MADE = re.compile(r"(This is the only prompt|These are all \d+ prompts) that the template .* makes\.", re.DOTALL)
 
 
 def listed(unfit: list[Unfit]) -> str:

@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from graphs.circuit_graph import GIVEN, MINIMAL
+from graphs.circuit_graph import GIVEN, MINIMAL, share_of_gap
 from graphs.comparison.combined import CONSENSUS, CORE, UNION
-from graphs.selection import SELECTIONS
+from graphs.selection import SELECTIONS, ComponentThreshold
 
 _WITHOUT_A_RULE = {
     GIVEN: "edges given",
@@ -36,7 +36,11 @@ def circuit_chosen_by(selection: Mapping[str, Any], metrics: Mapping[str, float]
     names = ("sizes_tried", "faithfulness_on_choosing", "least_faithfulness")
     tried, fitted, least = (metrics.get(name) for name in names)
     if tried is None or fitted is None or least is None:
-        return chosen_by(selection)
+        minimum = selection.get("minimum")
+        if selection.get("name") != ComponentThreshold.name or minimum is None:
+            return chosen_by(selection)
+        # Asked for as a share of what was corrupted.
+        return chosen_by(selection).replace(f"{minimum:.3g}", f"{minimum:.3g}{share_of_gap(minimum, metrics)}")
     found = "the smallest" if fitted >= least else "none"
     size = f"{found} of {tried:,.0f} sizes tried with faithfulness {least:.3g} or more on the prompts that chose"
     return f"{chosen_by(selection).replace('exactly ', '')}, {size}"

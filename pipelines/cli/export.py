@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from circuits.visible_text import value_text
-from pipelines.cli.page import page, page_beside
+from pipelines.cli.page import page, page_beside, require_no_readings
 from pipelines.cli.stored import Stored, stored_at
 from pipelines.runs.run import Run, names_of, open_run, path_of, store_folder
 
@@ -32,7 +32,8 @@ def export(
                JSON file that holds one circuit, such as the union.json or core-2.json of a comparison, or one of EAP-IG
                or MIB
     drawing    how large formats that draw are to draw it, and how much of it; other formats refuse it
-    readings   for a page: folders of `circuits roles`, `attention` and `profile`, whose results it shows of heads
+    readings   folders of `circuits roles`, whose roles its heads get; of a page also of `circuits attention` and
+               `profile`, whose results it shows of heads
 
     >>> from pipelines import discover, export
     >>> run = discover("ioi", prompts=8, edges=40)
@@ -80,10 +81,8 @@ def exported(
     if isinstance(exports, HtmlExport):
         data = page(reference, store, drawing or DrawingSettings(), readings=readings)
         return Exported(data, (), lambda: _in_words(exports, stored_at(reference, store), None))
-    if readings:
-        raise ValueError(f"format {kind} shows no readings of heads: they belong to a page, --to html.")
     _require_drawn(exports, drawing)
-    stored = stored_at(reference, store)
+    stored = _with_roles(stored_at(reference, store), readings)
     if not isinstance(exports, DrawnExport):
         made = exports.written(stored.subject, scores=stored.scores, command=stored.command)
         return Exported(made.data, made.notes, lambda: _in_words(exports, stored, None))
@@ -94,6 +93,19 @@ def exported(
         lambda: _in_words(exports, stored, composition),
         is_drawn=True,
     )
+
+
+def _with_roles(stored: Stored, readings: Sequence[Path]) -> Stored:
+    """What is exported, with the roles that folders of `circuits roles` hold of the heads of a run."""
+    from pipelines.page.readings import with_roles
+
+    if not readings:
+        return stored
+    if stored.run is None:
+        require_no_readings(readings)
+        return stored
+    graph, command = with_roles(stored.run, readings)
+    return stored._replace(subject=graph, command=command or stored.command)
 
 
 def _in_words(exports: Export, stored: Stored, composition: Composition | None) -> str:
@@ -111,10 +123,12 @@ def caption(
     *,
     out: str | Path = "runs",
     drawing: DrawingSettings | None = None,
+    readings: Sequence[Path] = (),
 ) -> str:
     """A caption for the export of a run or a comparison in a format, in words; escaped for LaTeX where that is one.
 
-    drawing  the settings of the drawing, as in `export`
+    drawing   the settings of the drawing, as in `export`
+    readings  folders of `circuits roles`, whose roles its heads get, as in `export`
 
     >>> from pipelines import caption, discover
     >>> caption(discover("ioi", prompts=8, edges=40))
@@ -129,7 +143,7 @@ def caption(
     exports = exporter(kind)
     if not isinstance(exports, HtmlExport):
         _require_drawn(exports, drawing)
-    stored = stored_at(reference, store_folder(out))
+    stored = _with_roles(stored_at(reference, store_folder(out)), readings)
     is_drawn = isinstance(exports, DrawnExport)
     return _in_words(exports, stored, composed(stored.subject, drawing, stored.measured) if is_drawn else None)
 

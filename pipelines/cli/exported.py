@@ -19,7 +19,7 @@ from pipelines.runs.about_file import facts_beside, sealed_bytes
 from pipelines.runs.options import negative, options_of
 from pipelines.runs.record import RECORD
 from pipelines.runs.run import open_run
-from pipelines.runs.settings import CommandSettings
+from pipelines.runs.settings import PROMPT_ENDINGS, CommandSettings
 from pipelines.runs.shell_text import shell_word, shell_words
 
 _FOLDER = "folder"  # the setting of where a report is written
@@ -53,10 +53,13 @@ def facts_of(file: Path, store: Path = DEFAULT_STORE) -> dict[str, Any]:
         raise ValueError(f"cannot read {file}: {error.strerror or error}.") from None
     try:
         return read_about(data, source=str(file))
-    except ValueError:
+    except ValueError as error:
         if (facts := facts_beside(file)) is not None:
             return facts
         if not data.lstrip().startswith(b"{"):
+            if file.suffix.lower() in PROMPT_ENDINGS:
+                check = f"circuits prompts check {shell_word(str(file))}"
+                raise ValueError(f"{error} If it holds prompts, look at them with `{check}`.") from None
             raise
     return about(JsonExport().from_bytes(data, source=str(file)))
 

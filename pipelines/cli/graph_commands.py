@@ -96,7 +96,8 @@ def export(
         list[Path] | None,
         typer.Option(
             "--with",
-            help="For html: a folder of circuits roles, attention or profile, to show of heads; repeat for more.",
+            help="A folder of circuits roles, whose roles heads get; for html also of attention or profile; repeat for "
+            "more.",
             metavar="FOLDER",
             parser=path_named,
         ),
@@ -136,7 +137,7 @@ def export(
     if to is None:
         if not with_caption or out is not None or beside:
             raise ValueError("give --to FORMAT (`circuits exports` lists them), or --caption alone for a caption.")
-        sys.stdout.write(f"{visible(caption(run, out=runs, drawing=drawing))}\n")
+        sys.stdout.write(f"{visible(caption(run, out=runs, drawing=drawing, readings=readings or ()))}\n")
         return
     if with_caption and out == "-":
         raise ValueError("--out - writes the file to stdout, where --caption writes as well: give another --out.")

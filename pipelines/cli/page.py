@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from circuits.files import is_file, portable, real_path
+from circuits.files import is_file
 from circuits.strict_json import parse_strictly
 from circuits.visible_text import visible
-from pipelines.cli.stored import SUMMARY, stored_at
+from pipelines.cli.stored import SUMMARY, called, stored_at
 from pipelines.runs.about_file import command_beside, sealed_bytes
 from pipelines.runs.origin import command_that_made
 from pipelines.runs.run import Run, names_of, open_run, path_of
@@ -35,20 +35,26 @@ def page(reference: Run | str | Path, out: Path, settings: DrawingSettings, *, r
 
     require_settings(settings)
     if (folder := _of_many(path_of(reference, "what is exported"), out)) is not None:
-        _refuse(readings)
+        require_no_readings(readings)
         graphs, extras = _several(_runs_in(folder, out), folder.name, settings, out)
         return _written(graphs, replace(extras, command=command_beside(folder / SUMMARY) or extras.command))
     from graphs.export.page.extras import PageExtras
     from pipelines.page.extras import extras_of
-    from pipelines.page.readings import require_folders, with_readings
+    from pipelines.page.readings import folders_of_roles, require_folders, with_readings
 
     stored = stored_at(reference, out)
     if stored.run is not None:
         require_folders(stored.run, readings)
         graph, own = with_readings(stored.run, extras_of(stored.run), readings)
-        extras = PageExtras([own], reference=stored.reference, command=stored.command, settings=settings)
+        extras = PageExtras(
+            [own],
+            reference=stored.reference,
+            command=stored.command,
+            settings=settings,
+            roles_in=folders_of_roles(stored.run, readings),
+        )
         return _written(graph, extras)
-    _refuse(readings)
+    require_no_readings(readings)
     circuits = [] if stored.folder is None else _extras_beside(stored.folder, out)
     return _written(stored.subject, PageExtras(circuits, stored.reference, stored.command, settings))
 
@@ -86,13 +92,8 @@ def _several(
     labels = tasks if len(set(tasks)) == len(tasks) else list(runs)
     circuits = [extras_of(run, label) for run, label in zip(runs.values(), labels, strict=True)]
     commands = dict.fromkeys(command_that_made(run) for run in runs.values())
-    beside = [_reference(run, out) for run in runs.values()]
+    beside = [called(run.folder, out) for run in runs.values()]
     return graphs, PageExtras(circuits, reference, AND.join(commands), settings, beside)
-
-
-def _reference(run: Run, out: Path) -> str:
-    """What commands call a run: its name in the store, or else its folder."""
-    return run.name if real_path(out / run.name) == real_path(run.folder) else portable(run.folder)
 
 
 def _written(subject: Subject, extras: PageExtras) -> bytes:
@@ -121,7 +122,8 @@ def _runs_in(folder: Path, out: Path) -> dict[str, Run]:
     return found
 
 
-def _refuse(readings: Sequence[Path]) -> None:
+def require_no_readings(readings: Sequence[Path]) -> None:
+    """Raise a ValueError where there are folders to read beside what is not one run."""
     if readings:
         raise ValueError(f"--with {readings[0]} is read beside one run, and this is not one. Leave it out.")
 

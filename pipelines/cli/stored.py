@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from circuits.files import is_file, portable
+from circuits.files import is_file, portable, real_path
 from circuits.mib_file import is_mib_file
 from pipelines.compare.names import COMPARISON
 from pipelines.engine.seal import ABOUT
@@ -50,7 +50,7 @@ def stored_at(reference: Run | str | Path, out: Path) -> Stored:
 
     given = path_of(reference, "what is exported")
     if (path := _comparison_file(given, out)) is not None:
-        return Stored(read_comparison(path), path.parent.name, command=command_beside(path), folder=path.parent)
+        return Stored(read_comparison(path), called(path.parent, out), command=command_beside(path), folder=path.parent)
     if (path := _circuit_file(given, out)) is not None:
         data = sealed_bytes(path)
         if not is_mib_file(data):
@@ -60,7 +60,12 @@ def stored_at(reference: Run | str | Path, out: Path) -> Stored:
     _refuse_many(given, out)
     run = open_run(given, out=out)
     scores = [scored for scored in (run.scores, run.node_scores) if scored is not None]
-    return Stored(run.circuit, run.name, scores, command_that_made(run), _measured(run), run)
+    return Stored(run.circuit, called(run.folder, out), scores, command_that_made(run), _measured(run), run)
+
+
+def called(folder: Path, out: Path) -> str:
+    """What commands call a folder: by its name in the store, or else by its path."""
+    return folder.name if real_path(out / folder.name) == real_path(folder) else portable(folder)
 
 
 def _measured(run: Run) -> Measured | None:

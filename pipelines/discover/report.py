@@ -255,9 +255,14 @@ def _warnings(summary: dict[str, Any], every: Baseline) -> list[str]:
     if share is None:
         warnings.append("the metric does not differ between clean and corrupt prompts: there is nothing to explain.")
     elif not excludes_zero(every.clean - every.ablated):
+        found = (
+            "there is no interval of their difference"
+            if n_prompts < 2
+            else "the interval of their difference contains 0"
+        )
         warnings.append(
-            "clean and corrupt prompts may not differ in the metric (the interval of their difference contains 0): "
-            "shares of that difference, such as faithfulness, mean little, and have no interval."
+            f"clean and corrupt prompts may not differ in the metric ({found}): shares of that difference, such as "
+            "faithfulness, mean little, and have no interval."
         )
     if summary["circuit"]["empty_because"] and not only_named_edges(summary):
         warnings.append(f"the circuit is empty: {summary['circuit']['empty_because']}")

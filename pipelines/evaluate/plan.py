@@ -119,8 +119,9 @@ class EvaluatePlan(Plan):
 
 def _work(cases: Sequence[Case]) -> Work:
     jobs = {job.key: job for case in cases for job in case.jobs.all}
-    runs = " and ".join(case.run.name for case in cases)
-    return Work(cases[0].store, tuple(jobs.values()), f"run {runs}")
+    first, *others = [case.run.name for case in cases]
+    more = f" and {len(others)} more" if others else ""
+    return Work(cases[0].store, tuple(jobs.values()), f"run {first}{more}")
 
 
 def plan(settings: EvaluateSettings, execution: Execution) -> EvaluatePlan:

@@ -150,6 +150,7 @@ def _cells(row: Mapping[str, Any], *, has_truth: bool) -> dict[str, dict[str, st
     least = value_at(row, "minimality.smallest.component")
     quality = {
         "run": row["run"],
+        "method": row["method"],
         "edges": f"{row['n_edges']:,}\nof {row['of_edges']:,}",
         **named("faithfulness", number("faithfulness") + interval("faithfulness", "faithfulness_interval")),
         **named("distance", judged("distance")),
@@ -160,7 +161,7 @@ def _cells(row: Mapping[str, Any], *, has_truth: bool) -> dict[str, dict[str, st
         "run": row["run"],
         **named("incompleteness_sampled", judged("completeness.sampled")),
         **named("incompleteness_greedy", judged("completeness.greedy")),
-        **named("minimality", judged("minimality.smallest") + (f"\n{least}" if least else "")),
+        **named("minimality", judged("minimality.smallest") + (f"\nwithout {least}" if least else "")),
         **estimate("random_faithfulness", "random.faithfulness"),
         **named("random_p", RANDOM_P.text(row)),
         **named("stability", number("stability", ".2f")),

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from circuits.files import is_file, portable
+from circuits.files import is_file, no_option, portable, real_path
 from circuits.lookup import meant_instead, nearest
 from graphs.circuit_graph import CircuitGraph
 from graphs.export.page.extras import CircuitExtras, Pattern, Reading
@@ -16,11 +16,14 @@ from pipelines.attention.report import AttentionReport
 from pipelines.profile.report import ProfileReport
 from pipelines.reporting.stored import read_report
 from pipelines.roles.report import RolesReport
+from pipelines.runs.about_file import command_beside
 from pipelines.runs.first_jobs import task_name
 from pipelines.runs.run import Run
+from pipelines.runs.shell_text import AND
 
 Content = Mapping[str, Any]
 _Shown = tuple[CircuitGraph, CircuitExtras]
+_ROLES = "roles.json"
 
 
 def with_readings(run: Run, extras: CircuitExtras, folders: Sequence[Path]) -> _Shown:
@@ -32,6 +35,44 @@ def with_readings(run: Run, extras: CircuitExtras, folders: Sequence[Path]) -> _
     for folder in folders:
         graph, extras = _with_folder(run, graph, extras, folder)
     return graph, extras
+
+
+def with_roles(run: Run, folders: Sequence[Path]) -> tuple[CircuitGraph, str | None]:
+    """The run's circuit with the roles that folders of `circuits roles` hold, and the commands that make these; None
+    where the folders do not say.
+
+    ValueError for a folder of anything else, and for roles of another run.
+    """
+    require_folders(run, folders)
+    files = [_roles_file(run, folder) for folder in folders]
+    for folder, file in zip(folders, files, strict=True):
+        if file is None:
+            raise ValueError(
+                f"{folder} holds no {_ROLES}: of what is read off heads, only roles belong to this format. Give the "
+                "folder that circuits roles left; a page, --to html, shows the others."
+            )
+    graph, _ = with_readings(run, CircuitExtras(), folders)
+    commands = dict.fromkeys(command for file in files if file is not None and (command := command_beside(file)))
+    return graph, AND.join(commands) or None
+
+
+def folders_of_roles(run: Run, folders: Sequence[Path]) -> list[str]:
+    """What commands call those of the folders that hold roles: by the name alone where one lies beside the run."""
+    files = [file for folder in folders if (file := _roles_file(run, folder)) is not None]
+    places = [file.parent for file in files]
+    return [
+        no_option(place.name) if real_path(place.parent) == real_path(run.folder.parent) else portable(place)
+        for place in places
+    ]
+
+
+def _roles_file(run: Run, folder: Path) -> Path | None:
+    return next((file for file in _places(run, folder, _ROLES) if is_file(file)), None)
+
+
+def _places(run: Run, folder: Path, name: str) -> tuple[Path, Path]:
+    """Where a file of a folder may lie: the folder is here, or beside the run."""
+    return folder / name, run.folder.parent / folder / name
 
 
 def require_folders(run: Run, folders: Sequence[Path]) -> None:
@@ -47,9 +88,8 @@ def require_folders(run: Run, folders: Sequence[Path]) -> None:
 
 
 def _with_folder(run: Run, graph: CircuitGraph, extras: CircuitExtras, folder: Path) -> _Shown:
-    beside = run.folder.parent / folder
     for name, (report, add) in _KINDS.items():
-        for path in (folder / name, beside / name):
+        for path in _places(run, folder, name):
             if is_file(path):
                 content = read_report(path, report.format, again=f"circuits {path.stem}")
                 _require_same(run, content, path)
@@ -131,7 +171,7 @@ def _with(extras: CircuitExtras, read: Mapping[str, tuple[Reading, ...]]) -> Cir
 
 _Add = Callable[[CircuitGraph, CircuitExtras, Content], _Shown]
 _KINDS: Mapping[str, tuple[Any, _Add]] = {
-    "roles.json": (RolesReport, _with_roles),
+    _ROLES: (RolesReport, _with_roles),
     "profiles.json": (ProfileReport, _with_profiles),
     "attention.json": (AttentionReport, _with_attention),
 }

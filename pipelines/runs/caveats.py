@@ -14,7 +14,7 @@ from circuits.evaluation.faithfulness import Baseline
 from circuits.intervals import excludes_zero, fewest_above, t_interval, wilson_interval
 from circuits.scores import ROUNDING, ComponentScores, Scores
 from circuits.solved import dropped
-from circuits.tasks.from_template import are_all
+from circuits.tasks.from_template import says_all
 from graphs.flaws import flaws_of, too_few_to_tell, why_unsolved
 from pipelines.runs.run import Run
 from pipelines.runs.settings import PromptSettings, RunConfig
@@ -184,13 +184,13 @@ def of_ties(tied_out: Mapping[str, int]) -> list[str]:
 
 def of_prompts(config: PromptSettings, prompts: PromptSet) -> list[str]:
     """What is doubtful about the prompts, and whether they are fewer than were asked for."""
-    return with_size(prompts.warnings, config, len(prompts))
+    return [text for text in with_size(prompts.warnings, config, len(prompts)) if not says_all(text)]
 
 
 def with_size(warnings: Iterable[str], config: PromptSettings, n_prompts: int) -> list[str]:
     """Warnings with what is said of the number of prompts. That these are all is said where no number was asked for."""
     said = list(dict.fromkeys([*warnings, *_of_size(config, n_prompts)]))
-    return said if config.prompts is None else [text for text in said if text != are_all(n_prompts)]
+    return said if config.prompts is None else [text for text in said if not says_all(text)]
 
 
 def of_noise(config: RunConfig, prompts: PromptSet) -> list[str]:

@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Union, cast, get_args, get_origin
 
@@ -81,6 +81,33 @@ def as_yaml_values(values: Sequence[Any]) -> str:
     """Values with commas between them, as YAML reads them."""
     plain = [str(value) if isinstance(value, Path) else value for value in values]
     return yaml.safe_dump(plain, default_flow_style=True, width=float("inf")).strip()[1:-1]
+
+
+def setting_words(name: str, value: Any) -> list[str]:
+    """A setting as it is typed, without its dashes: `edges 40`, one for each value of several, and `kinds=[head]` for
+    each of a method's own.
+
+    Of an absolute path, which is of one machine, the last part.
+
+    >>> from pipelines.runs.options import setting_words
+    >>> setting_words("settings", {"kinds": ["head"], "steps": 3}), setting_words("edit", ["zap END", "uniform S2"])
+    (['kinds=[head]', 'steps=3'], ['edit zap END', 'edit uniform S2'])
+    >>> setting_words("held_out", True), setting_words("tolerance", 0.1)
+    (['held out'], ['tolerance 0.1'])
+    """
+    if isinstance(value, Mapping):
+        return [f"{key}={as_yaml_values([_shortened(of)])}" for key, of in value.items()]
+    words = name.replace("_", " ")
+    if value is True:
+        return [words]
+    several = value if isinstance(value, list | tuple) else [value]
+    return [f"{words} {_shortened(_text(one))}" for one in several]
+
+
+def _shortened(value: Any) -> Any:
+    """The last part of an absolute path; anything else as it is."""
+    is_absolute = isinstance(value, str | Path) and Path(value).is_absolute()
+    return Path(value).name if is_absolute else value
 
 
 def _text(value: Any) -> str:

@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import ValidationError
 
 from circuits.cached import cached_property
-from circuits.files import is_file, is_folder, path_from, portable, read_bytes, real_path
+from circuits.files import is_file, is_file_name, is_folder, path_from, portable, read_bytes, real_path
+from circuits.lookup import meant_instead, nearest, unknown
 from circuits.mib_file import is_mib_file
 from circuits.model.phases import phase
 from circuits.strict_json import parse_strictly
@@ -302,12 +303,31 @@ def find_run(reference: str | Path, store_folder: Path) -> Path:
     for folder in (given, store_folder / given):
         if (left_by := _left_by(folder)) is not None:
             raise ValueError(f"{folder} is no run: it holds what `{left_by}` left. Give a run.")
+    if (is_file_name(given) or given.parent != Path()) and not given.is_dir():
+        raise ValueError(_no_such_file(given, store_folder))
     names = [folder.name for folder in run_folders(store_folder)]
     if not names:
         raise ValueError(f"no run {str(reference)!r}: {store_folder} holds no runs, and it is not the folder of a run.")
-    from circuits.lookup import unknown
-
     raise ValueError(unknown(str(reference), names, f"run in {store_folder}"))
+
+
+def _no_such_file(given: Path, store_folder: Path) -> str:
+    """The message for a path that leads nowhere: what its folder has of that kind, here or in the store."""
+    for folder in (given.parent, store_folder / given.parent):
+        if folder.is_dir():
+            there = _like(given, folder)
+            kind = f"files that end in {given.suffix}" if is_file_name(given) else "runs"
+            has = f"It has {', '.join(there)}." if there else f"It has no {kind}."
+            near = nearest(given.name, there, likeness=0.75)
+            return f"there is no {given.name} in {folder}. {has}{'' if near is None else meant_instead([near])}"
+    return f"there is no {given}, and no folder {given.parent}, here or in {store_folder}."
+
+
+def _like(given: Path, folder: Path) -> list[str]:
+    """What a folder has that may have been meant: files of this ending, or runs."""
+    if not is_file_name(given):
+        return [run.name for run in run_folders(folder)]
+    return sorted(path.name for path in folder.iterdir() if path.suffix.lower() == given.suffix.lower())
 
 
 def _left_by(folder: Path) -> str | None:

@@ -20,7 +20,7 @@ from circuits.data.texts import read_texts, texts_to_read
 from circuits.data.tokenizer import OR_A_TOKENIZER, Tokenizer
 from circuits.evaluation.faithfulness import measure_baseline
 from circuits.evaluation.solved_prompts import MOST_DRAWN, is_solved, keep_solved, solved_prompts
-from circuits.files import read_bytes, unreadable
+from circuits.files import from_here, read_bytes, unreadable
 from circuits.metrics import METRICS
 from circuits.model.sources import find_model
 from circuits.model.steps import Steps, whole
@@ -295,7 +295,7 @@ def locate_prompts(settings: Mapping[str, Any], locations: Mapping[str, str]) ->
     located |= {f"{name}_at": locations[name] for name in IMAGE_PATHS if name in locations}
     if "file" not in locations:
         return located
-    path = Path(locations["file"])
+    path = from_here(locations["file"])  # as it was typed, in whatever is said of it
     try:
         digest = hashlib.sha256(read_bytes(path)).hexdigest()
     except OSError as error:

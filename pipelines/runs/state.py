@@ -15,6 +15,7 @@ from pipelines.engine.heartbeat import Running, running_in
 from pipelines.engine.store import Store
 from pipelines.runs.begun import BEGUN, continued_by
 from pipelines.runs.failure import FAILURE, failure_in
+from pipelines.runs.options import setting_words
 from pipelines.runs.record import RECORD, command_of, name_of, read_record, read_recorded
 from pipelines.runs.run import run_folders
 from pipelines.runs.settings import DEFAULT_PROMPTS, RunConfig
@@ -192,13 +193,7 @@ def asked(config: Mapping[str, Any], defaults: Mapping[str, Any], n_prompts: int
     for name, value in config.items():
         if name in _NOT_ASKED or value in (None, False, {}, []) or value == defaults.get(name):
             continue
-        words = name.replace("_", " ")
-        if isinstance(value, Mapping):
-            yield from (f"{key}={_short(str(of))}" for key, of in value.items())
-        elif value is True:
-            yield words
-        else:
-            yield f"{words} {_short(str(value))}"
+        yield from setting_words(name, value)
 
 
 def _prompts(n: int | str) -> str:

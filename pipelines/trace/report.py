@@ -124,9 +124,13 @@ def _warnings(summary: Mapping[str, Any]) -> list[str]:
         few = "prompts are" if n_prompts > 1 else "prompt is"
         warnings.append(f"{n_prompts} {few} few: recovery rates may change with others. See the intervals.")
     if metric["gap_interval"] is None or metric["gap_interval"][0] <= 0:
+        is_unknown = metric["gap_interval"] is None
+        found = (
+            "clean minus corrupt has no interval" if is_unknown else "the interval of clean minus corrupt contains 0"
+        )
         warnings.append(
-            "the corruption may not lower the metric at all (the interval of clean minus corrupt contains 0): recovery "
-            "rates mean little, and have no interval. Use more noise, or another ablation."
+            f"the corruption may not lower the metric at all ({found}): recovery rates mean little, and have no "
+            "interval. Use more noise, or another ablation."
         )
     if below := summary["below_floor"]:
         listed = ", ".join(map(str, below[:_LISTED])) + (", ..." if len(below) > _LISTED else "")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from circuits.files import open_file, read_bytes, read_text, reading_fault, replace_file, unreadable
+from circuits.files import from_here, open_file, read_bytes, read_text, reading_fault, replace_file, unreadable
 
 
 def test_files_are_read(tmp_path: Path) -> None:
@@ -76,3 +76,12 @@ def test_only_files_are_replaced_and_keep_their_permissions(tmp_path: Path, monk
         replace_file(Path(os.devnull), b"3")
     assert not list(tmp_path.rglob(".*.tmp"))
     assert file.read_bytes() == b"2"
+
+
+def test_a_path_is_told_as_it_was_typed_or_as_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    for typed in ("own.csv", "bad/own.csv", "../bad/own.csv"):
+        assert from_here(Path(typed).absolute()).as_posix() == typed
+    far = Path("/elsewhere/own.csv")
+    assert from_here(far) == far

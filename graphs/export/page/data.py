@@ -58,6 +58,7 @@ def page_data(subject: Subject, extras: PageExtras | None = None) -> dict[str, A
         "subtitle": subtitle_of(graphs[0]) if len(graphs) == 1 else subtitle_of_several(graphs, labels),
         "reference": extras.reference,
         "beside": list(extras.beside),
+        "roles_in": list(extras.roles_in),
         "drawing_size": _drawing_size(scene),
         "ranked_by": scene.ranked_by,
         "ports": [port for port in PORTS if any(line.port == port for line in scene.lines)],

@@ -117,6 +117,7 @@ class PageExtras:
     circuits   beside each of its circuits, in their order; () where nothing is
     reference  what commands call it, such as the name of a run; None where that is not known
     beside     what commands call the runs of several circuits, to draw these side by side; () where that is not known
+    roles_in   what commands call the folders in which roles of its heads are, where it has these from there
     command    what makes it again
     settings   what it shows at first
     facts      further facts, by name, for the page's last section
@@ -127,4 +128,5 @@ class PageExtras:
     command: str | None = None
     settings: DrawingSettings = field(default_factory=DrawingSettings)
     beside: Sequence[str] = ()
+    roles_in: Sequence[str] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)

@@ -62,11 +62,16 @@ def _filters(scene: Scene, settings: DrawingSettings) -> Iterator[_Filter]:
     if settings.roles:
         known = dict.fromkeys(box.role for box in boxes.values() if box.role is not None)
         roles = set(settings.roles)
+        way_out = (
+            f"Roles of its heads: {', '.join(known)}."
+            if known
+            else "Its heads have none: `circuits roles RUN` finds them, and `circuits export RUN --with FOLDER` draws "
+            "them from its folder."
+        )
         yield _Filter(
             lambda line: bool({boxes[line.source].role, boxes[line.target].role} & roles),
             f"at heads with the role {' or '.join(settings.roles)}",
-            f"role {' or '.join(settings.roles)}: no head of this circuit has it. Roles of its heads: "
-            f"{', '.join(known) or 'none'}.",
+            f"role {' or '.join(settings.roles)}: no head of this circuit has it. {way_out}",
         )
     if settings.ports:
         yield _Filter(

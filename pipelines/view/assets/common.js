@@ -55,13 +55,13 @@ const SCALE_END = 1.5;
 export const beyondWords = (value) => (value > SCALE_END ? `above ${SCALE_END}` : value < 0 ? "below 0" : "");
 
 /**
- * A faithfulness on a line from 0 to 1.5 with a mark at 1, and its interval; an arrow points to what lies beyond. A
- * picture of what stands beside it in numbers.
+ * A faithfulness on a line from 0 to 1.5 with a mark at 1, and its interval; an arrow points to what lies beyond. A share
+ * that cannot be larger than 1 is on a line that ends there. A picture of what stands beside it in numbers.
  */
-export function scale(value, interval) {
-  const made = element("span", { className: `scale${value > SCALE_END ? " above" : value < 0 ? " below" : ""}` });
+export function scale(value, interval, end = SCALE_END) {
+  const made = element("span", { className: `scale${value > end ? " above" : value < 0 ? " below" : ""}` });
   made.setAttribute("aria-hidden", "true");
-  const clip = (number) => `${100 * Math.min(1, Math.max(0, number / SCALE_END))}%`;
+  const clip = (number) => `${100 * Math.min(1, Math.max(0, number / end))}%`;
   if (interval && interval[0] !== null && interval[1] !== null) {
     const band = element("i", { className: "band" });
     band.style.left = clip(interval[0]);

@@ -30,7 +30,7 @@ const capital = (words) => words[0].toUpperCase() + words.slice(1);
 function overlap(levels, [a, b]) {
   const rows = Object.entries(levels).map(([name, level]) => row(capital(name),
     cell(level.n_shared, "number"), cell(level.n_a - level.n_shared, "number"), cell(level.n_b - level.n_shared, "number"),
-    element("td", { className: "number" }, level.iou === null ? "not defined" : level.iou.toFixed(2), level.iou === null ? null : scale(level.iou, null))));
+    element("td", { className: "number" }, level.iou === null ? "not defined" : level.iou.toFixed(2), level.iou === null ? null : scale(level.iou, null, 1))));
   return table("What the circuits share", [element("td"), head("Shared", "number"), head(`Only ${a}`, "a number"), head(`Only ${b}`, "b number"), head("Intersection over union", "number")], rows);
 }
 
@@ -50,7 +50,7 @@ try {
   const found = await json(`/compare.json${asked}`);
   const title = `${found.labels[0]} and ${found.labels[1]}`;
   by("title").textContent = document.title = title;
-  const how = found.stored ? `Stored as ${found.stored}.` : "Compared here by what the two runs have stored; no model has run.";
+  const how = found.stored ? `Stored as ${found.stored}.` : "Compared here by what the two runs have stored; no model has run. A comparison that was written beside this folder, with --out, is not looked for.";
   const more = "This command runs each circuit on the other's task as well, beside random circuits:";
   by("status").textContent = found.transfer.length ? how : `${how} ${more}`;
   if (!found.transfer.length) by("status").after(command(found.command));

@@ -205,7 +205,7 @@ def test_circuits_of_different_models_are_not_compared(
     other = new_model(tmp_path / "other", seed=1)
     first = computed_run["run"]
     second = circuits(*tiny.arguments[:2], "--model", other, "--json").json["run"]
-    require_refusal(circuits("compare", first, second), "different models", "Still comparable")
+    require_refusal(circuits("compare", first, second), "different models", "Still comparable", "--align role")
     assert circuits("compare", first, second, "--across-models").exit_code == 0
 
 

@@ -113,6 +113,32 @@ def test_what_says_nothing_or_would_do_something_else_is_refused(circuits, run, 
     assert "keeps no command" in circuits("rerun", "own.dot").stderr
 
 
+def test_prompts_are_looked_at_by_another_command(circuits, tmp_path):
+    (tmp_path / "own.csv").write_text("clean,corrupt,answers\na b,a c,d\n")
+    assert "`circuits prompts check own.csv`" in circuits("show", "own.csv").stderr
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (
+            "lc/core-3.json",
+            "there is no core-3.json in lc. It has core-2.json, union.json. Did you mean 'core-2.json'?",
+        ),
+        ("lc/core.graphml", "there is no core.graphml in lc. It has no files that end in .graphml."),
+        ("lc/ioi", "there is no ioi in lc. It has no runs."),
+        ("elsewhere/core-3.json", "there is no elsewhere/core-3.json, and no folder elsewhere, here or in runs."),
+        ("core-3.json", "there is no core-3.json in .. It has no files that end in .json."),
+        ("ioi", "no run in runs 'ioi'. Known: "),
+    ],
+)
+def test_a_path_is_no_name_of_a_run(circuits, run, tmp_path, asked, said):
+    (tmp_path / "lc").mkdir()
+    for name in ("core-2.json", "union.json"):
+        (tmp_path / "lc" / name).write_text("{}")
+    assert said in circuits("export", asked, "--to", "svg").stderr
+
+
 def test_formats_are_listed(circuits):
     rows = {row["export"]: row for row in circuits("exports", "--json").json["exports"]}
     assert {"pdf", "png", "eps", "gexf", "cytoscape", "dot"} <= rows.keys()

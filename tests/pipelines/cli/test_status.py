@@ -27,6 +27,7 @@ from pipelines.reporting.run_states import progress_words
 from pipelines.runs.begun import BEGUN
 from pipelines.runs.failure import FAILURE, failure_in, note_failure
 from pipelines.runs.run import names_of
+from pipelines.runs.settings_file import parse_assignments
 from pipelines.runs.stages import PROMPTS
 from pipelines.runs.state import asked as words_of
 from pipelines.runs.state import states_in
@@ -75,6 +76,16 @@ def test_a_finished_run_is_shown_with_what_was_asked_and_found(circuits: Callabl
     for text in (run, tiny.model.name, "20 edges, 12 prompts, seed 3", state["date"][:10], "finished"):
         assert text in shown
     assert "continue" not in shown
+
+
+def test_settings_are_shown_as_they_are_typed():
+    config = {"task": "ioi", "prompts": 8, "held_out": True, "edit": ["zap END", "uniform S2"]}
+    config["settings"] = {"kinds": ["head", "mlp"], "file": "/home/somebody/own.json", "steps": 3}
+    assert list(words_of(config, {}, 8)) == [
+        *("8 prompts", "held out", "edit zap END", "edit uniform S2"),
+        *("kinds=[head, mlp]", "file=own.json", "steps=3"),
+    ]
+    assert parse_assignments(["kinds=[head, mlp]"]) == {"kinds": ["head", "mlp"]}
 
 
 @pytest.mark.parametrize("width", [30, 60, 100])
@@ -285,6 +296,7 @@ def test_a_prompt_file_with_faults_is_no_run(circuits: Callable[..., Any]):
     faulty = {**sides, "answers": [" Xyzzy"], "wrong_answers": [" John"]}
     Path("bad.jsonl").write_text(f"{json.dumps(faulty)}\n{json.dumps({**sides, 'wrong_answers': [' Mary']})}\n")
     refused = circuits("discover", "bad.jsonl", "--edges", "20", "--name", "mine")
+    assert "error: bad.jsonl: " in refused.stderr, "as it was typed"
     assert re.search(r"2 bad lines; .* mended\.\n  line 1: .*Xyzzy'.*\n  line 2: 'answers' missing", refused.stderr)
     assert not list(Path("runs").glob("*/run.json"))
 

@@ -71,6 +71,8 @@ def test_one_prompt_gives_numbers_without_intervals_in_every_file_and_table(
     one = new_prompts(Path("one.jsonl"), n_prompts=1)
     asked = ("discover", str(one), "--model", str(tiny.model), "--edges", "9")
     summary = circuits(*asked, "--json").json
+    (doubt,) = [warning for warning in summary["warnings"] if "may not differ in the metric" in warning]
+    assert "(there is no interval of their difference)" in doubt
     assert summary["metric"]["clean_interval"] is None
     assert summary["faithfulness_interval"] is None
     assert "[-]" in circuits(*asked).stdout

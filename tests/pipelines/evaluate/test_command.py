@@ -85,6 +85,9 @@ def test_json_is_one_object_with_every_number_of_an_edge_run(circuits: Command, 
             assert entry["interval"] is None
     assert all((entry["share_interval"] is not None) == has_shares for entry in absolute)
     shown = circuits("evaluate", run["run"], *SMALL).stdout
+    assert "method" in shown.split("95 % intervals")[0]
+    assert row["method"] in shown.split("95 % intervals")[0]
+    assert f"without {row['minimality']['smallest']['component']}" in shown
     for name in ("distance", "cpr", "incompleteness_sampled", "minimality", "stability"):
         quantity = QUANTITIES[name]
         assert f"{quantity.heading}: {quantity.says}" in shown.splitlines()
@@ -196,6 +199,8 @@ def test_only_missing_results_are_computed(circuits: Command, computed: Command,
 def test_several_runs_are_rows_of_one_table_in_a_folder(circuits: Command, computed: Command, tiny: Any):
     names = [new_run(computed, tiny, "--edges", size) for size in ("40", "80")]
     answer = circuits("evaluate", *names, *SMALL, "--out", "judged")
+    owners = {line.partition(":")[0] for line in answer.stderr.splitlines()}
+    assert any(owner == f"{names[0]} and {len(names) - 1} more" for owner in owners), owners
     assert answer.exit_code == 0
     for name in names:
         assert name in answer.stdout

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,6 +25,7 @@ from pipelines.engine.store import as_json
 from pipelines.page import library as fetching
 from pipelines.page.extras import _unmeasured
 from pipelines.page.readings import _patterns
+from pipelines.runs.about_file import command_beside
 from pipelines.runs.run import Run
 from pipelines.trace.run import TraceRun
 from tests.browser import Opened, Windows, browser
@@ -146,6 +148,10 @@ def test_a_page_of_a_trace_begins_with_its_rates_in_colors_of_one_scale(store, c
     above, drawing = (page.locator(f"#{name}").bounding_box() for name in ("trace", "workspace"))
     assert above["y"] + above["height"] <= drawing["y"]
     assert page.locator("nav a:visible").all_inner_texts()[:2] == ["Recovery", "Circuit"]
+    assert page.locator("#trace h2").all_inner_texts() == ["Recovery rates"]
+    widths = page.locator(".heat thead th + th").evaluate_all("found => found.map((cell) => cell.offsetWidth)")
+    assert len(set(widths)) == 1
+    assert re.search(r"score at least \S+ \(0\.05 of the gap\)", page.inner_text("#about"))
     cells = page.locator(".heat td").evaluate_all(
         "found => found.map((cell) => [Number(cell.textContent), getComputedStyle(cell).backgroundColor])"
     )
@@ -198,10 +204,51 @@ def test_readings_of_other_commands_are_shown_of_heads(circuits: Command, store)
     roles = json.loads((store / roles_folder / "roles.json").read_text())
     expected = {row["head"]: row["role"] for row in roles["heads"] if row["in_circuit"]}
     assert {node["name"]: node["role"] for node in data["nodes"] if node["kind"] == "head"} == expected
+    assert data["roles_in"] == [roles_folder]
     other = run_of(store, "greater-than-eap")
     answer = circuits("export", other.name, "--runs", store, "--to", "html", "--with", roles_folder, "--out", "y.html")
     assert (answer.exit_code, Path("y.html").exists()) == (2, False)
     assert f"is of run {run.name}" in answer.stderr
+
+
+def test_the_command_of_a_page_draws_its_roles_and_says_where_they_are_from(
+    circuits: Command, store, chromium, tmp_path, monkeypatch
+):
+    run = run_of(store, "ioi-eap")
+    assert circuits("roles", run.folder, "--runs", store).exit_code == 0
+    folder = next(store.glob("*/roles.json")).parent
+    (tmp_path / "x.html").write_bytes(export(run, "html", out=store, readings=[folder]))
+    page = Opened(chromium, tmp_path / "x.html")
+    role = page.page.locator('input[name="role"]').first.get_attribute("value")
+    page.page.check(f'input[name="role"][value="{role}"]')
+    command = shlex.split(page.page.inner_text("#command"))[1:]
+    assert command[command.index("--with") + 1] == folder.name
+    monkeypatch.chdir(tmp_path)
+    answer = circuits(*command, "--runs", store, "--out", "x.svg")
+    assert answer.exit_code == 0, answer.stderr
+    assert f"(at heads with the role {role})" in answer.stderr
+    assert answer.stderr.count(f"Shown: {len(page.shown())} of ") == 1
+    facts = read_about(Path("x.svg").read_bytes(), source="x.svg")
+    assert facts["command"] == command_beside(folder / "roles.json")
+    without = [word for word in command if word not in ("--with", folder.name)]
+    answer = circuits(*without, "--runs", store, "--out", "y.svg")
+    assert (answer.exit_code, Path("y.svg").exists()) == (2, False)
+    assert "`circuits export RUN --with FOLDER`" in answer.stderr
+
+
+def test_only_roles_are_read_beside_a_drawing(store):
+    run, head = run_of(store, "ioi-eap"), str(run_of(store, "ioi-eap").circuit.heads[0])
+    folder = store / attention("ioi", prompts=12, heads=head, out=store).folder
+    with pytest.raises(ValueError, match=r"holds no roles\.json: .* only roles belong to this format"):
+        export(run, "svg", out=store, readings=[folder])
+
+
+def test_the_command_of_a_page_calls_a_run_elsewhere_by_its_path(store, tmp_path, monkeypatch):
+    run = run_of(store, "ioi-eap")
+    shutil.copytree(run.folder, tmp_path / "kept" / "own")
+    monkeypatch.chdir(tmp_path)
+    assert data_in(export("kept/own", "html", out=store))["reference"] == "kept/own"
+    assert data_in(export(run, "html", out=store))["reference"] == run.name
 
 
 @pytest.mark.parametrize(
@@ -276,7 +323,8 @@ def test_settings_of_paper_and_of_other_formats_are_refused(circuits: Command, s
         (("--to", "html", "--with", "nowhere"), "there is no folder nowhere, here or in "),
         (("--to", "html", "--with", f"{run.name[:-1]}x"), f"attention or profile left. Did you mean '{run.name}'?"),
         (("--to", "html", "--with", run.name), f"{run.name} holds none of roles.json"),
-        (("--to", "svg", "--with", "nowhere"), "format svg shows no readings"),
+        (("--to", "svg", "--with", "nowhere"), "there is no folder nowhere, here or in "),
+        (("--to", "svg", "--with", run.name), f"{run.name} holds no roles.json"),
         (("--to", "svg", "--annotations", "nowhere"), "no annotations in nowhere"),
         (("--to", "svg", "--layers", "x"), "layers 'x': give the first and the last"),
     ):

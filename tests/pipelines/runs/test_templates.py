@@ -13,6 +13,7 @@ import pytest
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from circuits import METHODS, METRICS, ReadablePrompts, read_template
+from circuits.tasks.from_template import says_all
 from pipelines import discover, open_run
 from pipelines.engine import run_job
 from pipelines.engine.store import Store
@@ -64,9 +65,16 @@ def test_another_text_of_the_template_gives_another_run(circuits: Command, templ
 def test_all_prompts_are_taken_where_there_are_few_and_no_number_is_asked(circuits: Command, template: Path) -> None:
     checked = circuits("prompts", "check", template, "--json").json
     assert checked["summary"]["prompts"] == 60
-    assert checked["remarks"] == ["These are all 60 prompts that it makes."]
-    run = circuits("discover", template, "--method", "eap", "--edges", "20", "--json").json
-    assert open_run(run["run"]).summary["n_prompts"] == 60
+    assert checked["remarks"] == ["These are all 60 prompts that the template names makes."]
+    answer = circuits("discover", template, "--method", "eap", "--edges", "20", "--json")
+    assert "names-eap: note: These are all 60 prompts that the template names makes." in re.sub(
+        r"-[0-9a-f]{8}", "", answer.stderr
+    )
+    summary = open_run(answer.json["run"]).summary
+    assert summary["n_prompts"] == 60
+    assert not any(map(says_all, summary["warnings"]))
+    assert not any(map(says_all, answer.json["warnings"]))
+    assert "These are all" not in circuits("show", answer.json["run"]).stderr
     assert "60 prompts" in circuits("status").stdout
     as_many = circuits("prompts", "check", template, "--prompts", "60", "--json").json
     assert (as_many["summary"]["prompts"], as_many["remarks"]) == (60, [])
@@ -80,7 +88,7 @@ def test_words_that_a_model_does_not_know_are_not_counted(circuits: Command, tem
     assert checked["summary"]["prompts"] == 60
     left_out, are_all = checked["remarks"]
     assert left_out.startswith("1 of the words 'name' is left out: 'Zqxjkv'")
-    assert are_all == "These are all 60 prompts that it makes."
+    assert are_all == "These are all 60 prompts that the template names makes."
 
 
 def test_all_are_taken_with_a_warning_where_more_are_asked_for(circuits: Command, template: Path) -> None:

@@ -91,6 +91,7 @@ def calls(run: Any, model: Any, prompts: Any, out: Path) -> list[tuple[Callable[
         ),
         (lambda: eap.score(model, prompts, metric="logit-difference"), r"METRICS\['logit-difference'\]"),
         (lambda: eap.score(model, run.prompts, metric=METRIC), r"run\.prompts\.prompt_set"),
+        (lambda: patch(model, list(run.prompts), "a3.h3"), r"Take a slice, .* run\.prompts\[:8\]"),
         (lambda: METHODS["eapp"], "no method 'eapp'.*Did you mean 'eap'"),
         (lambda: TASKS["ioo"], "no task 'ioo'.*Did you mean 'ioi'"),
         (lambda: eap.score(model, [PAIR], metric=METRIC), r"prompts_from\(pairs, model\.tokenizer\)"),

@@ -396,6 +396,12 @@ def test_where_nothing_is_lost_nothing_comes_back(circuits: Command):
     assert answer.json["n_below_floor"] == 2
 
 
+def test_one_prompt_has_no_interval_that_could_contain_0(circuits: Command):
+    said = circuits("trace", "ioi", "--noise-at", "S1", "--prompts", "1", "--set", "kinds=[mlp]").stderr
+    assert "at all (clean minus corrupt has no interval): recovery" in said
+    assert "contains 0" not in said
+
+
 def test_without_a_gap_the_graph_has_no_layer_and_no_injection_rests_on_it(noisy: Path):
     traced = TraceRun(noisy).trace
     worse = replace(traced, clean=traced.corrupt - 0.1)

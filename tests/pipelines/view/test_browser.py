@@ -144,6 +144,9 @@ def test_two_are_ticked_by_keyboard_and_compared(browser: Windows, two_runs: Pat
         found = server.get(f"/compare.json?a={a}&b={b}").json
         overlap = opened.page.locator("table", has_text="Intersection over union").inner_text()
         assert f"{found['levels']['edges']['iou']:.2f}" in overlap
+        ends = opened.page.locator(".scale .one").evaluate_all("marks => marks.map((mark) => mark.style.left)")
+        assert set(ends) == {"100%"}, "a share ends at 1"
+        assert "written beside this folder, with --out, is not looked for" in opened.page.inner_text("#status")
         assert opened.page.locator(".members.b li").all_inner_texts() == found["nodes"]["only_b"]
         assert opened.page.inner_text(".command code") == found["command"]
         assert opened.said == []

@@ -91,19 +91,24 @@ export function visible(token) {
   return token.replaceAll("\n", "\u23ce").replace(/^ /, "\u00a0").replace(/ $/, "\u00a0");
 }
 
+const LAYER_WIDTH = 7, LEAST_WIDTH = 8; // of columns of recovery rates, in characters
+
 // Recovery rates, layer by position, as a table whose cells are colored.
 export function recoveryTable(kind, trace, colors) {
   const values = trace.kinds.flatMap((one) => one.values.flat());
   const limit = Math.max(1e-9, ...values.filter((value) => value !== null).map(Math.abs));
   const rows = kind.values.map((row, layer) => [layer, row]).reverse();
-  return element("div", { class: "scrolls", tabindex: "0", role: "group", "aria-label": `${trace.measure}, ${kind.name}` },
-    element("table", { class: "heat" },
-      element("caption", {}, `${kind.name}: ${trace.measure}`),
-      element("thead", {}, element("tr", {}, element("th", { scope: "col" }, "layer"), trace.positions.map((position) => element("th", { scope: "col" }, position)))),
-      element("tbody", {}, rows.map(([layer, row]) => element("tr", {}, element("th", { scope: "row" }, String(layer)),
-        row.map((value, at) => {
-          const cell = element("td", { title: value === null ? "not measured" : `${share(value)}${shareInterval(kind.low[layer][at], kind.high[layer][at])}` }, value === null ? "\u2013" : share(value));
-          if (value !== null) cell.style.background = mixed(value > 0 ? colors.supports : colors.opposes, 0.55 * Math.abs(value) / limit, colors.paper);
-          return cell;
-        }))))));
+  // Every column of every table is as wide as the longest name needs, so that positions stand below each other.
+  const width = Math.max(LEAST_WIDTH, ...trace.positions.map((position) => position.length + 3));
+  const table = element("table", { class: "heat" },
+    element("caption", {}, `${kind.name}: ${trace.measure}`),
+    element("thead", {}, element("tr", {}, element("th", { scope: "col" }, "layer"), trace.positions.map((position) => element("th", { scope: "col" }, position)))),
+    element("tbody", {}, rows.map(([layer, row]) => element("tr", {}, element("th", { scope: "row" }, String(layer)),
+      row.map((value, at) => {
+        const cell = element("td", { title: value === null ? "not measured" : `${share(value)}${shareInterval(kind.low[layer][at], kind.high[layer][at])}` }, value === null ? "\u2013" : share(value));
+        if (value !== null) cell.style.background = mixed(value > 0 ? colors.supports : colors.opposes, 0.55 * Math.abs(value) / limit, colors.paper);
+        return cell;
+      })))));
+  table.style.width = `${LAYER_WIDTH + trace.positions.length * width}ch`;
+  return element("div", { class: "scrolls", tabindex: "0", role: "group", "aria-label": `${trace.measure}, ${kind.name}` }, table);
 }

@@ -1,6 +1,12 @@
 // Which edges are shown: the rules of `circuits export`, whose drawing of the same settings has the same edges.
 import { edgeMembership } from "./data.js";
 
+// Whether these edges are as many of the strongest as they are.
+export function areStrongest(data, shown) {
+  const edges = Array.from({ length: data.n }, (_, edge) => edge);
+  return strongest(data, edges, shown.length).every((edge, at) => edge === shown[at]);
+}
+
 // The numbers of the edges shown, in wiring order.
 export function shownEdges(data, settings) {
   const { source, target, port } = data.edges;
@@ -56,6 +62,7 @@ export function drawingCommand(data, settings, shown, { annotations = null } = {
   if (settings.min_score !== null) add("--min-score", settings.min_score);
   if (settings.heads_only) words.push("--heads-only");
   if (settings.layers) add("--layers", settings.layers.join("-"));
+  for (const folder of data.roles_in) add("--with", folder);
   for (const role of settings.roles) add("--role", role);
   for (const one of settings.ports) add("--port", one);
   if (!others.length) {

@@ -1,6 +1,7 @@
 // How faithful what is shown is, as far as that was measured.
 import { edgeMembership } from "./data.js";
 import { count, share, shareInterval } from "./dom.js";
+import { areStrongest } from "./filter.js";
 
 // "60 of 636 edges, 71 % of the score. Faithfulness of these edges: 0.43 [0.38, 0.48] on the prompts that chose."
 export function liveLine(data, shown) {
@@ -8,7 +9,7 @@ export function liveLine(data, shown) {
   if (!data.n) return emptyLine(data.circuits);
   if (!shown.length) return `0 of ${count(data.n, "edge")}: these filters leave nothing. Loosen one of them.`;
   if (others.length) return ofSeveral(data, shown);
-  return `${sizeText(data, shown, 0)}. ${faithfulnessText(circuit, shown)}`;
+  return `${sizeText(data, shown, 0)}. ${faithfulnessText(data, shown)}`;
 }
 
 // Why there is nothing, whatever is filtered.
@@ -38,13 +39,18 @@ function sizeText(data, shown, at) {
   return `${shown.length.toLocaleString("en")} of ${count(data.n, "edge")}${part}`;
 }
 
-function faithfulnessText(circuit, shown) {
+function faithfulnessText(data, shown) {
+  const [circuit] = data.circuits;
   const known = faithfulnessOf(circuit, shown);
   if (known !== null) {
     return `Faithfulness of these edges alone: ${share(known.value)}${shareInterval(known.low, known.high)} on ${known.prompts}.`;
   }
   const near = nearest(circuit, shown.length);
   if (near === null) return "Faithfulness at this size: not measured.";
+  if (!areStrongest(data, shown)) {
+    return "Faithfulness of exactly these edges: not measured. Sizes were measured of the strongest edges alone, and " +
+      "these are others.";
+  }
   const [n, value, low, high] = near.point;
   return `Faithfulness of exactly these edges: not measured. The nearest size that was: ${count(n, "edge")}, ` +
     `${share(value)}${shareInterval(low, high)} (${near.title}).`;

@@ -43,10 +43,13 @@ export function writeTrace(page) {
   }
   const colors = palette(page.data);
   byId("trace").replaceChildren(...traces.flatMap((trace) => [
-    element("h2", {}, trace.title), element("p", {}, trace.subtitle),
+    element("h2", {}, page.data.circuits.length > 1 ? trace.title : ratesOf(trace)), element("p", {}, trace.subtitle),
     ...trace.kinds.map((kind) => recoveryTable(kind, trace, colors)), ...trace.notes.map((note) => element("p", { class: "hint" }, note)),
   ]));
 }
+
+// On a page of one run, which is named above, what a table has: "Recovery rates: heads at END".
+const ratesOf = (trace) => ["Recovery rates", ...trace.title.split(": ").slice(1)].join(": ");
 
 export function writePrompts(page) {
   const { data } = page;

@@ -16,7 +16,16 @@ from circuits.components import Edge
 from circuits.scores import EdgeScores
 from graphs import CircuitGraph, Greedy, compare, diff_of_many
 from graphs.annotations import annotations_from
-from graphs.export.page.extras import CircuitExtras, MeasuredPart, PageExtras, Pattern, Reading, ShownPrompt
+from graphs.export.page.extras import (
+    CircuitExtras,
+    Curve,
+    CurvePoint,
+    MeasuredPart,
+    PageExtras,
+    Pattern,
+    Reading,
+    ShownPrompt,
+)
 from graphs.figures.layered.scene import scene_of
 from graphs.figures.layered.settings import DrawingSettings
 from graphs.figures.layered.shown import show
@@ -121,6 +130,21 @@ def test_faithfulness_is_told_of_exactly_the_edges_that_were_run(opened, graph, 
     )
     page.page.fill("#top", "14")
     assert "Faithfulness at this size: not measured" in page.page.inner_text("#live")
+
+
+def test_the_nearest_size_is_told_of_the_strongest_edges_alone(opened, graph, scores):
+    curve = Curve(
+        "edges by |score|, the prompts that chose", (CurvePoint(8, 0.37, 0.3, 0.4), CurvePoint(90, 0.8, 0.7, 0.9))
+    )
+    page = opened(graph, PageExtras([CircuitExtras(scores=scores, curves=(curve,))])).page
+    page.fill("#top", "11")
+    assert "The nearest size that was: 8 edges, 0.37 [0.30, 0.40]" in page.inner_text("#live")
+    page.fill("#top", "")
+    page.check("#heads-only")
+    said = page.inner_text("#live")
+    assert "Faithfulness of exactly these edges: not measured." in said
+    assert "these are others" in said
+    assert "nearest" not in said
 
 
 def test_sizes_that_were_tried_and_not_kept_are_not_denied(opened, graph, scores):
