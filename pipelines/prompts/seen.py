@@ -34,6 +34,7 @@ from pipelines.runs.shell_text import shell_line
 _NO_ANSWER = "the model does not answer"
 _MIXED = "the prompt holds its answer, and others do not"
 _CORRUPT_ANSWERS = "the corrupt prompt is answered like the clean one"
+_ONLY_CORRUPT = "only the corrupt prompt gets the answer"
 _EXCHANGED = "the answer and the wrong answer look exchanged"
 _LONG = "answers of several tokens"
 _METRIC = METRICS[RunConfig.model_fields["metric"].default]
@@ -182,6 +183,9 @@ def _row(model: Model, line: Line, says: FirstToken, corrupt: FirstToken | None)
         (answered,) = token_texts([corrupt.token], model.tokenizer)
         detail = f"the clean prompt is answered {top!r}, which stands as wrong, and the corrupt one {answered!r}."
         notes.append({"kind": _EXCHANGED, "detail": detail})
+    elif corrupt is not None and corrupt.is_correct and not says.is_correct:
+        detail = "the model prefers it there, and not after the clean prompt."
+        notes.append({"kind": _ONLY_CORRUPT, "detail": detail})
     elif corrupt is not None and corrupt.is_correct:
         detail = "what the corrupt prompt changes is not what the answer rests on, for this model."
         notes.append({"kind": _CORRUPT_ANSWERS, "detail": detail})

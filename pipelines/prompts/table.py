@@ -96,7 +96,10 @@ def _summary(checked: Checked) -> str:
     if found["prompts"]:
         parts.append(f"{checked.model} answers {found['right']} of {found['prompts']} rightly")
     if found["pairs"]:
-        parts.append(f"{found['corrupt_with_the_answer']} of {found['pairs']} corrupt prompts get the same answer")
+        only = found["only_corrupt_with_the_answer"]
+        same, pairs = found["corrupt_with_the_answer"] - only, count_text(found["pairs"], "corrupt prompt")
+        parts.append(f"{same} of {pairs} {'gets' if same == 1 else 'get'} the same answer")
+        parts += [f"only the corrupt prompt gets it in {only}"] if only else []
     return f"{checked.file}: {'; '.join(parts)}."
 
 
