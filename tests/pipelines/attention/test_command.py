@@ -31,7 +31,7 @@ def test_heads_written_by_hand_attend_where_they_were_written_to(tmp_path: Path,
     asked = ("attention", str(tmp_path / "prompts.jsonl"), "--model", str(model), "--heads", "a0.h0,a1.h1")
     answer = circuits(*asked, "--prompt", "2", "--json").json
     tokens = prompts.prompts[2].clean
-    assert answer["tokens"] == [str(token) for token in tokens]
+    assert answer["tokens"] == [f"<{token}>" for token in tokens]
     before, again = np.array(answer["weights"])
     assert (before.argmax(1)[1:] == np.arange(len(tokens) - 1)).all()
     assert tokens[again[-1].argmax()] == prompts.prompts[2].answers[0]

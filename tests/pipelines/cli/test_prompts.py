@@ -126,7 +126,7 @@ def test_what_the_model_does_not_answer_is_said_with_the_lines(circuits: Callabl
 def test_a_corrupt_prompt_that_alone_gets_the_answer_is_not_said_to_be_answered_like_the_clean_one(
     circuits: Callable[..., Any], tmp_path: Path
 ) -> None:
-    # Both sides get ' Martin' in the first; in the second only the corrupt one is answered, and no word stands as wrong.
+    # Both sides get ' Martin' in the first; in the second only the corrupt one is answered.
     same = pair("David", "Martin", corrupt=TEXT.format("David", "Martin", "David").replace("bridge", "farm"))
     only = pair("Martin", "David", answers=[" Martin"], wrong_answers=[])
     answer = circuits("prompts", "check", write(tmp_path / "own.jsonl", same, only))
@@ -138,7 +138,8 @@ def test_a_corrupt_prompt_that_alone_gets_the_answer_is_not_said_to_be_answered_
         "the model does not answer (line 2)",
     } <= said
     assert answer.stdout.splitlines()[-1].endswith(
-        "reference answers 1 of 2 rightly; 1 of 2 corrupt prompts gets the same answer; only the corrupt prompt gets it in 1."
+        "reference answers 1 of 2 rightly; 1 of 2 corrupt prompts gets the same answer; "
+        "only the corrupt prompt gets it in 1."
     )
 
 
