@@ -45,7 +45,7 @@ def test_heads_written_by_hand_attend_where_they_were_written_to(tmp_path: Path,
     assert [one["prompt"] for one in others] == [0, 1, 3, 4, 5]
     for one in others:
         own = prompts.prompts[one["prompt"]]
-        assert one["tokens"] == [str(token) for token in own.clean]
+        assert one["tokens"] == [f"<{token}>" for token in own.clean]
         assert one["token_roles"] == {"END": [len(own.clean) - 1]}
         assert own.clean[np.array(one["weights"])[1, -1].argmax()] == own.answers[0]
     text = circuits(*asked, "--prompt", "2").stdout
