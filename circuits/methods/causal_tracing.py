@@ -77,15 +77,6 @@ class CausalTracing(ComponentMethod):
                 f"{', '.join(self.kinds)} has neither. Leave it out."
             )
 
-    def check(self, model: Model, prompts: PromptSet, metric: Metric, ablation: Ablation = CORRUPT) -> None:
-        """Also raises a ValueError for a window of more layers than the model has."""
-        super().check(model, prompts, metric, ablation)
-        n = model.wiring.n_layers
-        if self.window > n:
-            raise ValueError(
-                f"{self.name}: window={self.window} layers, and {model.name!r} has {n}. Give {n} or fewer."
-            )
-
     def check_asked(self, prompts: PromptSet, metric: Metric, ablation: Ablation = CORRUPT) -> None:
         """Also raises a ValueError for ablations in which nothing can be restored, or samples of one without noise."""
         super().check_asked(prompts, metric, ablation)

@@ -29,6 +29,7 @@ from circuits.lookup import lookup
 from circuits.model import checks
 from circuits.model.forward import Forward
 from circuits.model.in_memory import content_name, converted, plain_twin, tokenizer_with
+from circuits.model.libraries import import_libraries
 from circuits.model.original import own_rounding
 from circuits.model.phases import phase
 from circuits.model.prompt_check import longest, require_reproduced
@@ -298,6 +299,7 @@ def _load(source: ModelSource, spec: str, device: str, dtype: str, made: Callabl
     # Parts are built with random weights before they get their own: who loads a model keeps their random numbers.
     opening = refused_as(f"model {source.name!r} cannot be opened")
     with phase(f"loading the model {source.name}"), opening, fork_rng(devices=[]):
+        import_libraries()
         model = made(source, load(source, device, DTYPES[dtype]), dtype=dtype, device=device)
     return replace(model, spec=spec, seen=SeenWeights(model.original, model.bridge))
 

@@ -109,7 +109,7 @@ def _details(graph: CircuitGraph) -> Iterator[str]:
     yield from _prompts(graph)
     yield from _scores(graph)
     if not graph.wiring.joins_heads:
-        yield f"{_upper(circuit_chosen_by(graph.selection, graph.metrics))}."
+        yield f"{_upper(circuit_chosen_by(graph.selection, graph.metrics, graph.threshold))}."
     yield from _faithfulness(graph)
     for flaw in flaws_of(graph):
         yield f"{_upper(flaw.text)}" if flaw.text.endswith(".") else f"{_upper(flaw.text)}."

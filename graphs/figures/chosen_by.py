@@ -19,11 +19,20 @@ _WITHOUT_A_RULE = {
 }
 
 
-def circuit_chosen_by(selection: Mapping[str, Any], metrics: Mapping[str, float]) -> str:
+def circuit_chosen_by(selection: Mapping[str, Any], metrics: Mapping[str, float], weakest: float | None = None) -> str:
     """How a circuit was chosen, and how its size was found where that was searched.
 
     metrics  of its graph: how many sizes were tried, what was asked for, and whether it was reached
+    weakest  score of its weakest edge; below the least that was asked for, it is the best path that there is
+
+    >>> circuit_chosen_by({"name": "threshold", "minimum": 9.0}, {}, weakest=0.2)
+    'chosen: the best path, as none is of edges that score 9 or more; its weakest edge scores 0.2 (rule threshold)'
     """
+    name, minimum = str(selection.get("name")), selection.get("minimum")
+    chooses_edges = name in SELECTIONS and SELECTIONS[name].chooses == "edges"
+    if chooses_edges and minimum is not None and weakest is not None and weakest < minimum:
+        why = f"as none is of edges that score {minimum:.3g} or more"
+        return f"chosen: the best path, {why}; its weakest edge scores {weakest:z.3g} (rule {name})"
     names = ("sizes_tried", "faithfulness_on_choosing", "least_faithfulness")
     tried, fitted, least = (metrics.get(name) for name in names)
     if tried is None or fitted is None or least is None:

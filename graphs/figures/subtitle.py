@@ -42,4 +42,4 @@ def _parts_of(graph: CircuitGraph) -> list[str]:
         if graph.provenance.solved is not None:
             parts.append(f"prompts {kept_of_drawn(graph.provenance.solved)}")
     parts += [flaw.label for flaw in flaws_of(graph)]
-    return [*parts, circuit_chosen_by(graph.selection, graph.metrics)]
+    return [*parts, circuit_chosen_by(graph.selection, graph.metrics, graph.threshold)]

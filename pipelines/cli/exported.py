@@ -27,15 +27,15 @@ _GIVE = "Give a file that `circuits export` or another command wrote, or its fol
 _MOST_BYTES = 2**28  # of a file that is read; drawings and graphs of 70,000 edges stay below
 
 
-def facts_of(file: Path) -> dict[str, Any]:
+def facts_of(file: Path, store: Path = DEFAULT_STORE) -> dict[str, Any]:
     """What a file says of itself, or its folder of it. ValueError where neither does, or the file was changed.
 
-    file  or the name of a run in the folder `runs`
+    file  or the name of a run in the store
     """
     from graphs.export import about, read_about
     from graphs.export.json import JsonExport
 
-    file = _found(file)
+    file = _found(file, store)
     if file.is_dir():
         if (facts := facts_beside(file)) is not None:
             require_all_sealed(file, again=facts.get("command") or "the command of this folder")
@@ -61,18 +61,18 @@ def facts_of(file: Path) -> dict[str, Any]:
     return about(JsonExport().from_bytes(data, source=str(file)))
 
 
-def _found(file: Path) -> Path:
-    """The file, or the run of this name in the folder `runs`."""
-    named = DEFAULT_STORE / file
+def _found(file: Path, store: Path) -> Path:
+    """The file, or the run of this name in the store."""
+    named = store / file
     return named if not file.exists() and is_file(named / RECORD) else file
 
 
-def print_stored(file: Path, facts: Mapping[str, Any]) -> None:
+def print_stored(file: Path, facts: Mapping[str, Any], store: Path = DEFAULT_STORE) -> None:
     """A run as its command printed it, with its warnings and the command; of anything else the facts.
 
-    file  a run, or the name of one in the folder `runs`, or what has those facts
+    file  a run, or the name of one in the store, or what has those facts
     """
-    folder = _found(file)
+    folder = _found(file, store)
     run = open_run(folder) if is_file(folder / RECORD) else None
     command = None if run is None or (offer := offers().get(run.command)) is None else offer.load()
     if command is None or command.stored is None:

@@ -168,12 +168,13 @@ def export(
             sys.stdout.write(f"{visible(line)}\n")
 
 
-@commands.command(cls=PlainCommand)
+@commands.command(cls=OneRunCommand)
 @reports_errors
 def show(
     file: Annotated[
         Path, typer.Argument(metavar="RUN|FILE", help="A run, or what `circuits export` or another command wrote.")
     ],
+    runs: Runs = Path("runs"),
     as_json: Json = False,
 ) -> None:
     """A run as it was printed when it ended; of a file what it says of itself: model, task, prompts, method, settings,
@@ -181,8 +182,8 @@ def show(
     from pipelines.cli.exported import facts_of, print_stored
 
     with phase(f"reading {file}"):
-        facts = facts_of(file)
-    print_json(facts) if as_json else print_stored(file, facts)
+        facts = facts_of(file, runs)
+    print_json(facts) if as_json else print_stored(file, facts, runs)
 
 
 @commands.command(cls=OneRunCommand)

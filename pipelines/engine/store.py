@@ -22,7 +22,7 @@ import time
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from circuits.files import read_bytes, write_atomically
 from circuits.strict_json import parse_strictly
@@ -33,6 +33,8 @@ VERSION = 1
 _COSTS = ("seconds", "multiply_adds", "peak_memory_mb")
 _LONGEST_NAME = 255  # bytes, on the file systems of today
 _LEFTOVER_AFTER_S = 24 * 3600
+# File systems tell times apart in ticks of up to 10 ms: what was written a moment ago may be written again unnoticed.
+_SETTLED_AFTER_NS = 20_000_000
 _LOG = logging.getLogger(__name__)
 
 
@@ -91,11 +93,30 @@ def write_json(path: Path, value: Any) -> None:
     write_atomically(path, as_json(value))
 
 
+class _State(NamedTuple):
+    """Of a file, what is another once it is written again; `changed_ns` also where somebody sets its other time."""
+
+    device: int
+    inode: int
+    size_bytes: int
+    modified_ns: int
+    changed_ns: int
+
+
+def _state(path: Path) -> _State | None:
+    try:
+        now = path.stat()
+    except OSError:
+        return None
+    return _State(now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns)
+
+
 class Store:
     """The results under one folder, by key."""
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder).absolute()
+        self._whole: dict[str, _State] = {}
 
     def prepare(self) -> None:
         """Make the folder, and check that it can be written and is of a version that this package knows."""
@@ -134,14 +155,22 @@ class Store:
         return self.path(key).with_suffix(".lock")
 
     def has(self, key: str) -> bool:
-        """Whether the result of `key` is kept, whole. A damaged file is named in a warning and counts as missing."""
-        return self.find(key) is not None
+        """Whether the result of `key` is kept, whole. A damaged file is named in a warning and counts as missing.
+
+        A file that was found whole is read and checked again only once it is another.
+        """
+        whole = self._whole.get(key)
+        return (whole is not None and whole == _state(self.path(key))) or self.find(key) is not None
 
     def find(self, key: str) -> Result | None:
         """The result of `key`, checked against its hash; None where there is none, or only a damaged file."""
         path = self.path(key)
         try:
-            return decode(read_bytes(path), key=key, where=str(path))
+            before = _state(path)
+            result = decode(read_bytes(path), key=key, where=str(path))
+            if before is not None and time.time_ns() - before.changed_ns > _SETTLED_AFTER_NS:
+                self._whole[key] = before
+            return result
         except FileNotFoundError:
             return None
         except OSError as error:

@@ -15,12 +15,11 @@ from circuits.intervals import Share
 from circuits.numbers import number_text, telling
 from circuits.quantities import QUANTITIES, Quantity
 from circuits.visible_text import visible
-from pipelines.reporting.fitting import in_room, longest, table_width
+from pipelines.reporting.fitting import in_room, table_width
 from pipelines.reporting.p_values import DASH, Draws, is_least, p_shown
 
 UNDEFINED = "not defined"
 UNBOUNDED = "[-]"
-_LONGEST_WORD = 32  # characters
 _LEAST_WIDTH, _USUAL_WIDTH = 20, 80  # of a page: nobody means less by COLUMNS, which programs set to 0
 SHARE = ".1%"
 """How shares of prompts, such as accuracy, are printed."""
@@ -196,23 +195,16 @@ def _is_usable(columns: str | None) -> bool:
 def print_table(title: str, headings: Sequence[str], cells: Iterable[Sequence[str]], *, folds: bool = False) -> None:
     """A table of texts. In a terminal, or where COLUMNS asks for a width, cells are broken between words to fit.
 
-    folds  words from _LONGEST_WORD characters on are broken too, also in a pipe
+    folds  also in a pipe, into the usual width
 
     Numbers and intervals are never broken: columns for which that leaves no room follow in a table below, beside those
     that say which row is which.
     """
     rows, shown = [list(map(visible, row)) for row in cells], console()
     columns = [list(column) for column in zip(map(visible, headings), *rows, strict=True)]
-    if folds:
-        table = Table(title=visible(title), title_justify="left")
-        for column in columns:
-            table.add_column(column[0], overflow="fold", min_width=min(longest(column), _LONGEST_WORD))
-        for row in rows:
-            table.add_row(*row)
-        shown.print(table, crop=False)
-        return
     room = shown.width if shown.is_terminal else width_asked_for()
-    for number, fitted in enumerate(in_room(columns, room)):
+    fits = in_room(columns, room) if room is not None or not folds else in_room(columns, _USUAL_WIDTH, is_strict=False)
+    for number, fitted in enumerate(fits):
         table = Table(title=visible(title) if number == 0 else "(continued)", title_justify="left")
         for column in fitted:
             table.add_column(column.texts[0], overflow="fold", width=column.width)

@@ -87,6 +87,7 @@ def report(plan: TracePlan) -> Traced:
     summary["warnings"] = [
         *of_accuracy(summary),
         *_warnings(summary),
+        *_of_window(origin.settings.get("window"), trace.scores.wiring.n_layers),
         *of_scores(trace.scores, baseline, position=config.position),
         *of_prompts(config, prompts),
         *of_noise(config, prompts),
@@ -135,6 +136,16 @@ def _warnings(summary: Mapping[str, Any]) -> list[str]:
             "but not in the mean of ratios."
         )
     return warnings
+
+
+def _of_window(window: int | None, n_layers: int) -> list[str]:
+    """Where windows around all layers are the same: half of one reaches over all others."""
+    if window is None or window < 2 * n_layers - 1:
+        return []
+    return [
+        f"a window of {window} layers covers all {n_layers} around any of them: all attention outputs have one "
+        "recovery rate, and all MLP outputs, which says nothing of where. Give a smaller one (--set window=N)."
+    ]
 
 
 def _rows(scores: ComponentScores, ratio: Recovery, mean: Recovery) -> list[Row]:

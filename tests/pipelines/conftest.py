@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
+from tests.bundled import loaded_once
+
 ROOT = Path(__file__).parents[2]
 VOCABULARY, N_TOKENS, N_PROMPTS = 12, 6, 12
 SHAPE = {"n_layers": 2, "d_model": 16, "d_head": 4, "n_heads": 2, "d_mlp": 8, "n_ctx": 16, "d_vocab": VOCABULARY}
@@ -119,6 +121,13 @@ def new_prompts() -> Callable[..., Path]:
 @pytest.fixture(scope="module", autouse=True)
 def _figures(shared_fonts: None, few_figures: None) -> None:
     """Commands write many figures."""
+
+
+@pytest.fixture(scope="module")
+def bundled_once() -> Iterator[None]:
+    """Commands are given bundled models that are loaded already. For files in which nobody looks at how one loads."""
+    with loaded_once():
+        yield
 
 
 @pytest.fixture(scope="session")

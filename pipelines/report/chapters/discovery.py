@@ -85,7 +85,8 @@ _CURVE = (
 def _chosen(run: DiscoverRun) -> Iterator[str]:
     """How the circuit and its size were chosen."""
     graph, choice = run.circuit, run.summary["choice"]
-    rule = circuit_chosen_by(graph.selection, graph.metrics).removeprefix("chosen: ").removeprefix("chosen ")
+    chosen = circuit_chosen_by(graph.selection, graph.metrics, graph.threshold)
+    rule = chosen.removeprefix("chosen: ").removeprefix("chosen ")
     n = choice["n_runs"]
     yield (
         f"The circuit of `{run.summary['task']}` was chosen so: {rule}. Parts were ranked by "

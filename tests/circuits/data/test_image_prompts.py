@@ -18,9 +18,9 @@ from circuits.data.scene_questions import NEGATIVES, question_text
 from circuits.data.scenes import KINDS, Kind
 from circuits.evaluation.faithfulness import measure_baseline
 from circuits.metrics import METRICS
-from circuits.model.load import load_model
 from circuits.tasks import IMAGE_TASKS
 from circuits.tasks.scene_objects import SceneObjects
+from tests.bundled import bundled
 from tests.circuits.vision_models import IMAGE_TOKEN, N_PATCHES, make_processor, random_picture, tiny_vlm
 
 IMAGE_FIRST = 3  # <s> USER :
@@ -30,7 +30,7 @@ N_WORDS = 22
 
 @pytest.fixture(scope="module")
 def reference() -> Any:
-    return load_model("reference-vlm")
+    return bundled("reference-vlm")
 
 
 def vision(**settings_: Any) -> Vision:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from circuits import TASKS, Prompt, PromptSet, ReadablePrompts, load_model
+from circuits import TASKS, Prompt, PromptSet, ReadablePrompts
+from tests.bundled import bundled
 
 
 @pytest.fixture(scope="module")
 def tokenizer():
-    return load_model("reference").tokenizer
+    return bundled("reference").tokenizer
 
 
 @pytest.fixture(scope="module")

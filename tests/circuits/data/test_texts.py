@@ -8,7 +8,7 @@ import pytest
 
 from circuits.data.prompt_files import BadPrompts
 from circuits.data.texts import Text, holds_texts, read_texts, texts_as_prompts, texts_to_read, tokens_of_text
-from circuits.model.load import load_model
+from tests.bundled import bundled
 
 
 def test_plain_text_is_parted_at_empty_lines_and_numbered():
@@ -79,7 +79,7 @@ def test_a_text_is_a_prompt_of_one_token_that_all_others_answer():
 
 
 def test_words_that_the_tokenizer_does_not_know_and_short_texts_are_refused():
-    tokenizer = load_model("reference").tokenizer
+    tokenizer = bundled("reference").tokenizer
     with pytest.raises(ValueError, match=r"text 'x' .* holds 1 word\(s\)"):
         texts_as_prompts([Text("x", "all", "Mary gave quarks to John")], tokenizer)
     with pytest.raises(ValueError, match="text 'x' has 2 tokens; 3 are needed"):

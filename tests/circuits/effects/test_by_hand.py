@@ -8,17 +8,18 @@ import numpy as np
 import pytest
 import torch
 
-from circuits import METRICS, TASKS, ReadablePrompts, activations, load_model, patch
+from circuits import METRICS, TASKS, ReadablePrompts, activations, patch
 from circuits.components import Component
 from circuits.methods.activation_patching import ActivationPatching
 from circuits.methods.exact_edges import ExactEdges
+from tests.bundled import bundled
 
 METRIC = METRICS["logit-difference"]
 
 
 @pytest.fixture(scope="module")
 def model():
-    return load_model("reference")
+    return bundled("reference")
 
 
 @pytest.fixture(scope="module")

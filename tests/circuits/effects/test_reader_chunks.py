@@ -10,8 +10,9 @@ import pytest
 from circuits.methods import METHODS
 from circuits.metrics import METRICS
 from circuits.model import room
-from circuits.model.load import load_model, model_from_module
+from circuits.model.load import model_from_module
 from circuits.model.room import reader_chunks
+from tests.bundled import bundled
 from tests.conftest import mostly_slow, random_module, random_prompts
 
 METRIC = METRICS["logit-difference"]
@@ -76,7 +77,7 @@ def test_scores_are_the_same_where_the_norm_is_not_known(monkeypatch):
 def test_scores_of_a_trained_model_are_the_same(monkeypatch):
     from circuits.tasks import TASKS
 
-    model = load_model("reference")
+    model = bundled("reference")
     prompts = TASKS["ioi"]().build(model.tokenizer, n=8)
     whole = METHODS["eap-ig"]().score(model, prompts, metric=METRIC).per_prompt
     _assert_same(model, prompts, "eap-ig", whole, monkeypatch)

@@ -21,6 +21,7 @@ from circuits.evaluation.checkpoints import Patched, circuit_groups, patched_fro
 from circuits.metrics import METRICS
 from circuits.model.load import Model, load_model, model_from_module
 from circuits.tasks import TASKS
+from tests.bundled import bundled
 from tests.circuits.hand_models import detector_prompts, write_detector
 from tests.conftest import random_module, random_prompts
 
@@ -207,7 +208,7 @@ def test_models_and_metrics_that_have_nothing_in_common_are_refused(final: Model
 
 
 def test_words_that_are_others_to_the_other_model_are_refused():
-    model, donor = load_model("reference"), load_model("reference-early")
+    model, donor = bundled("reference"), bundled("reference-early")
     prompts = TASKS["ioi"]().build(model.tokenizer, n=2)
     assert patched_from(model, donor, prompts, alone(model)[:1], metric=METRIC).values.shape == (1, 2)
 

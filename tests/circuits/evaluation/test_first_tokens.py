@@ -7,15 +7,16 @@ from dataclasses import replace
 import pytest
 import torch
 
-from circuits import TASKS, load_model
+from circuits import TASKS
 from circuits.data.prompts import PromptSet
 from circuits.evaluation.first_tokens import FirstToken, first_tokens
 from circuits.model.original import own_logits
 from circuits.model.steps import watched_by, whole
+from tests.bundled import bundled
 
 
 def test_both_sides_say_what_the_model_itself_says():
-    model = load_model("reference")
+    model = bundled("reference")
     prompts = TASKS["ioi"]().build(model.tokenizer, n=12, seed=1)
     # One that is the same on both sides stands among the others.
     alike = replace(prompts.prompts[3], corrupt=prompts.prompts[3].clean)
@@ -34,7 +35,7 @@ def test_how_far_it_is_never_goes_back():
     class Noted(list[float]):
         reached, find, keep = list.append, staticmethod(lambda _: None), staticmethod(lambda *_: None)
 
-    model, shares = load_model("reference"), Noted()
+    model, shares = bundled("reference"), Noted()
     prompts = TASKS["ioi"]().build(model.tokenizer, n=6).prompts
     alike = tuple(replace(prompt, corrupt=prompt.clean) for prompt in prompts)
     with watched_by(shares), whole():

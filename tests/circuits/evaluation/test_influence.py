@@ -14,6 +14,7 @@ from circuits.data.texts import Text, texts_as_prompts
 from circuits.edits import Uniform, Zero, edited
 from circuits.evaluation.influence import BLOCK, circuit_losses, edited_losses, group_auroc, influence
 from circuits.model.load import load_model
+from tests.bundled import bundled
 from tests.circuits.hand_models import write_induction
 
 # The loss of a token that gets logit 2 among 9, of one of which all others say so, and of one without any.
@@ -47,7 +48,7 @@ def test_masking_the_head_that_copies_costs_on_repeated_spans_and_nothing_elsewh
 
 
 def test_losses_are_those_of_the_model_itself_and_texts_of_mixed_lengths_do_not_disturb_each_other():
-    model = load_model("reference")
+    model = bundled("reference")
     assert model.tokenizer is not None
     said = [
         "Mary and John were near the store , Mary and John were near",

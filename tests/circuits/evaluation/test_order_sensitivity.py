@@ -8,8 +8,8 @@ import pytest
 from circuits.data.prompts import Prompt, PromptSet
 from circuits.evaluation.order_sensitivity import by_line, lines_of, order_sensitivity, order_values
 from circuits.metrics import METRICS
-from circuits.model.load import load_model
 from circuits.tasks import TASKS
+from tests.bundled import bundled
 
 
 def test_variance_and_share_by_hand() -> None:
@@ -51,7 +51,7 @@ def test_lines_are_ranks_of_where_the_correct_option_stands() -> None:
 
 
 def test_values_are_those_of_the_prompts_one_by_one() -> None:
-    model, metric = load_model("reference"), METRICS["logit-difference"]
+    model, metric = bundled("reference"), METRICS["logit-difference"]
     questions = TASKS["colored-objects"]().in_every_order(model.tokenizer, n=2)
     values, is_correct = order_values(model, questions, metric=metric)
     alone, _ = order_values(model, questions[1:], metric=metric)

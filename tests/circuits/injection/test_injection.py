@@ -20,7 +20,7 @@ from circuits.injection.settings import Injection, PartInjection, injection_from
 from circuits.injection.variants import Recovery, ablations, controls
 from circuits.intervals import Share
 from circuits.model.forward import Earlier, Site
-from circuits.model.load import load_model
+from tests.bundled import bundled
 from tests.conftest import FAMILIES, MORE_FAMILIES, VOCABULARY, random_prompts
 
 # Sums in float32 of values of order one, taken in another order.
@@ -30,7 +30,7 @@ N_TOKENS = 9
 
 @pytest.fixture(scope="module")
 def vlm() -> Any:
-    return load_model("reference-vlm")
+    return bundled("reference-vlm")
 
 
 @pytest.fixture(scope="module")

@@ -20,8 +20,8 @@ from circuits.injection.vision_heads import (
     reinforcement,
     reinforcement_tap,
 )
-from circuits.model.load import load_model
 from circuits.tasks import IMAGE_TASKS
+from tests.bundled import bundled
 from tests.conftest import FAMILIES, VOCABULARY, random_prompts
 
 HALF = Reinforcement(tuple((2.0, 1.0, 1.0, 0.5) for _ in range(3)))
@@ -29,7 +29,7 @@ HALF = Reinforcement(tuple((2.0, 1.0, 1.0, 0.5) for _ in range(3)))
 
 @pytest.fixture(scope="module")
 def vlm() -> Any:
-    return load_model("reference-vlm")
+    return bundled("reference-vlm")
 
 
 @pytest.fixture(scope="module")

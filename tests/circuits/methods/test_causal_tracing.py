@@ -21,11 +21,12 @@ from circuits.intervals import ratio_t_interval, t_interval
 from circuits.methods import CausalTracing
 from circuits.methods.component_base import components_of
 from circuits.metrics import METRICS, Metric
-from circuits.model.load import Model, load_model
+from circuits.model.load import Model
 from circuits.recovery import MIN_GAP, Trace
 from circuits.reference.vision import MODEL
 from circuits.scores import ComponentScores, Provenance
 from circuits.tasks.scene_objects import SceneObjects
+from tests.bundled import bundled
 from tests.circuits.vision_models import MOVER, bright_questions, bright_vlm, image_pairs, random_vlm, tiny_vlm
 from tests.conftest import mostly_slow, random_module, random_prompts, slow_case
 
@@ -382,7 +383,7 @@ def test_a_window_of_one_layer_is_a_patch(family, family_model):
 @pytest.mark.slow
 def test_the_bundled_model_is_traced_as_whole_reruns_of_it():
     """Every kind of component at three of the roles, and windows under noise."""
-    model = load_model("reference-vlm")
+    model = bundled("reference-vlm")
     prompts = SceneObjects().build(model.vision, n=1)
     witness = witness_of("reference-vlm")
     for window, ablation in ((1, Corrupt()), (3, ImageNoise(sigma=2))):

@@ -20,6 +20,7 @@ from circuits.methods.mask_learning import (
 from circuits.metrics import METRICS
 from circuits.model.load import load_model
 from circuits.tasks import TASKS
+from tests.bundled import bundled
 from tests.circuits.hand_models import QUESTION, write_detector
 from tests.conftest import random_prompts, slow_case
 
@@ -126,7 +127,7 @@ def test_the_seed_decides_what_is_drawn(family_model):
 @pytest.mark.parametrize("density", [0.05, slow_case(0.2)])
 def test_the_learned_circuit_is_as_dense_as_asked(density):
     """Within a fifth: gates open with a probability, and some are still undecided at the end."""
-    model = load_model("reference")
+    model = bundled("reference")
     prompts = TASKS["ioi"]().build(model.tokenizer, n=16)
     scores = MaskLearning(mask="hard-concrete", density=density).score(model, prompts, metric=LOGIT_DIFFERENCE)
     assert (scores.means >= 0.5).mean() == pytest.approx(density, rel=0.2)
@@ -134,7 +135,7 @@ def test_the_learned_circuit_is_as_dense_as_asked(density):
 
 def test_the_learned_ranking_is_better_than_attribution_on_held_out_prompts():
     """Measured CMD on the bundled model: eap 0.091, eap-ig 0.087, learned 0.069 in half the default steps as in all."""
-    model = load_model("reference")
+    model = bundled("reference")
     training_prompts = TASKS["ioi"]().build(model.tokenizer, n=16)
     held_out = TASKS["ioi"]().build(model.tokenizer, n=32, seed=7)
     baseline = measure_baseline(model, held_out, metric=LOGIT_DIFFERENCE)

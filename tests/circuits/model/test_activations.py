@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from circuits import TASKS, ReadablePrompts, activations, load_model
+from tests.bundled import bundled
 from tests.conftest import random_module
 
 POINTS = {
@@ -25,7 +26,7 @@ POINTS = {
 
 @pytest.fixture(scope="module")
 def model():
-    return load_model("reference")
+    return bundled("reference")
 
 
 @pytest.fixture(scope="module")

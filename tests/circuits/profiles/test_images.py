@@ -11,7 +11,6 @@ import torch
 
 from circuits.data.prompts import PromptSet
 from circuits.injection.vision_heads import head_divergence
-from circuits.model.load import load_model
 from circuits.profiles import (
     Attention,
     HeadDivergence,
@@ -21,6 +20,7 @@ from circuits.profiles import (
     measure_profiles,
 )
 from circuits.tasks import IMAGE_TASKS
+from tests.bundled import bundled
 from tests.circuits.profiles.by_hand import by_place, seen
 from tests.conftest import random_prompts
 
@@ -29,7 +29,7 @@ VISUAL = ("early-visual", "object-visual", "late-visual")
 
 @pytest.fixture(scope="module")
 def vlm() -> Any:
-    return load_model("reference-vlm")
+    return bundled("reference-vlm")
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from circuits.metrics import METRICS
 from circuits.model.load import load_model
 from circuits.profiles import Retrieval, measure_profiles
 from circuits.tasks import TASKS
+from tests.bundled import bundled
 from tests.circuits.hand_models import write_induction
 
 HEADS = ("a0.h0", "a0.h1", "a1.h0", "a1.h1")
@@ -57,7 +58,7 @@ def test_the_induction_head_alone_retrieves_and_without_it_nothing_is_known(indu
 
 
 def test_on_the_bundled_model_heads_that_retrieve_hide_each_other():
-    model = load_model("reference")
+    model = bundled("reference")
     prompts = TASKS["needle"](lengths=(20,)).build(model.tokenizer, n=40)  # pyright: ignore[reportCallIssue]
     retrieving = [f"a1.h{index}" for index in range(4)]
     sets = [["a1.h0"], retrieving, [f"a3.h{index}" for index in range(4)], ["a0.h0"]]

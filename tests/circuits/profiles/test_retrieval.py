@@ -14,6 +14,7 @@ from circuits.model.load import load_model
 from circuits.profiles import Retrieval, RetrievalFrequency, measure_profiles
 from circuits.profiles.base import STEPS, LayerSeen, continued
 from circuits.tasks import TASKS
+from tests.bundled import bundled
 from tests.circuits.hand_models import induction_prompts, write_induction
 
 NEEDLE = (5, 6, 7, 8)
@@ -92,7 +93,7 @@ def test_in_a_model_made_by_hand_the_induction_head_alone_retrieves(induction):
 
 
 def test_on_the_bundled_model_a_layer_of_heads_retrieves_and_what_goes_wrong_is_not_counted():
-    model = load_model("reference")
+    model = bundled("reference")
     prompts = TASKS["needle"]().build(model.tokenizer, n=48)
     found, active = measure_profiles(model, prompts, [Retrieval(), RetrievalFrequency()])
     counted = found.measured[:, 0, 0]

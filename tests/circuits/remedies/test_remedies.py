@@ -11,15 +11,15 @@ import pytest
 
 from circuits.components import Component
 from circuits.edits import edit_from
-from circuits.model.load import load_model
 from circuits.remedies import REMEDIES, AttentionCalibration, MaskHeads, VisionHeads, VisualRedistribution, ZeroTuning
 from circuits.remedies.base import nested
 from circuits.tasks import TASKS
+from tests.bundled import bundled
 
 
 @pytest.fixture(scope="module")
 def reference() -> Any:
-    return load_model("reference")
+    return bundled("reference")
 
 
 @pytest.mark.parametrize("name", list(REMEDIES))

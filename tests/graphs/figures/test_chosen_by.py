@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
-from graphs import Grown, Threshold, describe
+from circuits import Wiring
+from circuits.scores import EdgeScores
+from graphs import CircuitGraph, Grown, Threshold, describe
 from graphs.figures.chosen_by import chosen_by, circuit_chosen_by
 from graphs.selection import SELECTIONS
+from tests.graphs.conftest import provenance
 
 
 @pytest.mark.parametrize("name", SELECTIONS)
@@ -50,3 +54,16 @@ def test_a_search_that_found_none_says_so():
 
 def test_a_size_that_was_asked_for_is_exact():
     assert circuit_chosen_by(GROWN, {"faithfulness_on_choosing": 0.5, "least_faithfulness": 0.85}) == chosen_by(GROWN)
+
+
+def test_a_threshold_that_no_path_reaches_is_told_beside_what_was_chosen():
+    wiring = Wiring(n_layers=1, n_heads=1, n_kv_heads=1)
+    means = np.linspace(0.1, 0.5, wiring.n_edges, dtype=np.float32)
+    scores = EdgeScores(wiring, np.tile(means, (2, 1)), np.ones(wiring.n_edges, dtype=np.bool_), provenance())
+    for minimum, begins in (
+        (0.05, "chosen: edges that score at least 0.05"),
+        (9.0, "chosen: the best path, as none is"),
+    ):
+        graph = CircuitGraph.from_scores(scores, Threshold(minimum))
+        assert graph.edges
+        assert circuit_chosen_by(graph.selection, graph.metrics, graph.threshold).startswith(begins)

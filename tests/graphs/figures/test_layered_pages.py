@@ -16,6 +16,7 @@ from graphs.figures.layered.routes import lead
 from graphs.figures.layered.settings import DrawingSettings
 from graphs.figures.sizes import LEAST_TEXT, SIZES, size_from
 from tests.conftest import slow_case
+from tests.graphs.together import n_pairs_together
 
 SMALL = Wiring(n_layers=2, n_heads=2, n_kv_heads=2)
 SQUARE = Wiring(n_layers=12, n_heads=12, n_kv_heads=12)
@@ -128,20 +129,7 @@ def test_lines_of_different_sources_are_apart_until_they_end(circuit_of, case, n
     assert composition.placed is not None
     lines, routes = composition.scene.lines, lead(composition.scene, composition.placed[0])
     assert len(lines) == n_edges
-    stretches = [
-        shared_stretch(a, b)
-        for (one, a), (other, b) in combinations(zip(lines, routes, strict=True), 2)
-        if one.source != other.source
-    ]
-    assert sum(inches > 0.15 for inches in stretches) <= most * len(stretches)
-
-
-def shared_stretch(one, other):
-    """Inches along which two routes are at the same place, but for the last before a common end."""
-    low, high = max(one[0, 1], other[0, 1]), min(one[-1, 1], other[-1, 1])
-    if abs(one[-1] - other[-1]).max() < 0.02:
-        high -= 0.2
-    ys = np.arange(low, high, 0.01)
-    gaps = np.abs(np.interp(ys, one[:, 1], one[:, 0]) - np.interp(ys, other[:, 1], other[:, 0]))
-    runs = np.diff(np.flatnonzero(np.concatenate([[True], gaps >= 0.015, [True]]))) - 1
-    return 0.01 * int(runs.max())
+    sources = [line.source for line in lines]
+    together, n_pairs = n_pairs_together(routes, sources, step=0.01, same=0.015, end=0.2, most=0.15)
+    assert n_pairs > n_edges
+    assert together <= most * n_pairs

@@ -13,11 +13,11 @@ import torch
 
 from circuits.components import Component
 from circuits.data.prompt_files import write_jsonl
-from circuits.model.load import load_model
 from circuits.profiles.patterns import attention_patterns, role_patterns
 from pipelines import attention
 from pipelines.attention import stages
 from pipelines.attention.table import bar, visible
+from tests.bundled import bundled
 from tests.circuits.hand_models import induction_prompts, write_induction
 from tests.conftest import random_prompts
 
@@ -55,7 +55,7 @@ def test_heads_written_by_hand_attend_where_they_were_written_to(tmp_path: Path,
 
 
 def test_patterns_are_those_of_the_bridge_and_means_by_role_those_of_patterns():
-    model, prompts = load_model("reference"), random_prompts(5, length=12)
+    model, prompts = bundled("reference"), random_prompts(5, length=12)
     heads = [Component("head", 0, 1), Component("head", 2, 3)]
     patterns = attention_patterns(model, prompts, heads)
     by_role = role_patterns(model, prompts, heads, ["first", "last-two", "nobody"])

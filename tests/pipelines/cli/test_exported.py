@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import zipfile
 
 import pytest
@@ -76,6 +77,9 @@ def test_a_run_is_shown_as_it_was_printed_with_its_command(circuits, tiny, asked
     said = [line for line in made.stderr.splitlines() if line.startswith("warning: the circuit")]
     assert all(line in shown.stderr.splitlines() for line in said)
     assert circuits("show", "mine", "--json").json["settings"]["name"] == "mine"
+    shutil.copytree("runs", "elsewhere")
+    assert circuits("show", "mine", "--runs", "elsewhere").stdout == shown.stdout
+    assert circuits("show", "mine", "--runs", "nowhere").exit_code == 2
 
 
 def test_a_name_with_what_nobody_sees_is_kept_so_that_it_can_be_pasted_and_read_back(tmp_path):

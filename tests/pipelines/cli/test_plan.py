@@ -11,6 +11,8 @@ import pytest
 from pipelines.forecast import forecast, line
 from pipelines.forecast.probe import Speed
 
+pytestmark = pytest.mark.usefixtures("bundled_once")
+
 Command = Callable[..., Any]
 INDUCTION = "task: induction\nprompts: 4\n"
 FILES = {

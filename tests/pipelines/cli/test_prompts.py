@@ -27,6 +27,8 @@ from pipelines.prompts.new import new_records
 from tests.circuits.tasks.tokenizers import train_bpe
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.usefixtures("bundled_once")
+
 TEXT = "Because {0} and {1} were leaving the bridge , {2} returned the sandwich to"
 
 

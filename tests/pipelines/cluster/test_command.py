@@ -12,9 +12,9 @@ import pytest
 
 from circuits.data.prompt_files import write_jsonl
 from circuits.data.prompts import PromptSet
-from circuits.model.load import load_model
 from circuits.tasks import TASKS
 from pipelines import cluster, discover, trace
+from tests.bundled import bundled
 
 LOOKS_AT_FIGURES = True
 
@@ -29,7 +29,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def mixed(store: Path) -> Any:
     """A run on the prompts of two tasks, shuffled; half of them choose."""
-    model = load_model("reference")
+    model = bundled("reference")
     sets = [TASKS[task]().build(model.tokenizer, n=40).prompts for task in ("ioi", "greater-than")]
     prompts = [prompt for pair in zip(*sets, strict=True) for prompt in pair]
     random.Random(0).shuffle(prompts)

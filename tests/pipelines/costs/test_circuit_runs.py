@@ -12,7 +12,6 @@ from circuits.evaluation.faithfulness import circuit_values
 from circuits.masks import pruned, random_circuits_of
 from circuits.metrics import METRICS
 from circuits.model.lengths import TOKENS_PER_PASS
-from circuits.model.load import load_model
 from circuits.model.multiply_adds import counted
 from pipelines.costs.circuit_runs import (
     Batch,
@@ -25,6 +24,7 @@ from pipelines.costs.circuit_runs import (
 )
 from pipelines.costs.shape import GPT2_SMALL, SHAPES, Shape
 from pipelines.costs.shape_of import shape_of
+from tests.bundled import bundled
 from tests.conftest import random_prompts
 
 ONE = Shape("one", 1, 2, 1, 3, 5, 7, 11, mlp_products=3)
@@ -70,7 +70,7 @@ def test_what_is_resumed_takes_half_and_a_gradient_three_times():
 
 def test_random_circuits_that_are_stacked_take_the_ports_of_all_of_them():
     """As they are run: each alone multiplies less than in a stack. And so they are counted."""
-    model = load_model("reference")
+    model = bundled("reference")
     shape, prompts, n = shape_of(model), random_prompts(8, 20), 8
     drawn = random_circuits_of(model.wiring, 20, n=n)
 
@@ -112,7 +112,7 @@ def test_a_run_of_few_tokens_takes_as_long_as_one_of_some_more():
 @pytest.mark.parametrize("share", [0.1, 0.4])
 def test_circuits_multiply_about_what_is_counted(share: float):
     """Products with weights alone, of what no circuit runs in the last layers but at the answers."""
-    model = load_model("reference")
+    model = bundled("reference")
     shape, prompts = shape_of(model), random_prompts(8, 20)
     (drawn,) = pruned(model.wiring, np.random.default_rng(0).random((1, model.wiring.n_edges)) < share)
 

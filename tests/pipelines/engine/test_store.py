@@ -64,6 +64,41 @@ def test_a_damaged_result_is_named_and_counts_as_missing(store: Store, caplog: p
     assert str(path) in caplog.text
 
 
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The files of results that were read."""
+    read: list[Path] = []
+    monkeypatch.setattr("pipelines.engine.store.read_bytes", lambda path: (read.append(path), path.read_bytes())[1])
+    return read
+
+
+def test_a_result_that_was_found_whole_is_checked_again_only_once_its_file_is_another(
+    store: Store, reads: list[Path], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("pipelines.engine.store._SETTLED_AFTER_NS", -1)
+    store.write(KEY, "measure", RESULT)
+    assert [store.has(KEY) for _ in range(3)] == [True] * 3
+    assert len(reads) == 1
+    path = store.path(KEY)
+    sound, then = path.read_bytes(), path.stat().st_mtime_ns
+    path.write_bytes(bytes(len(sound)))
+    os.utime(path, ns=(then, then))  # as old and as large as before
+    assert not store.has(KEY)
+    path.write_bytes(sound)
+    assert store.has(KEY)
+    path.unlink()
+    assert not store.has(KEY)
+
+
+def test_a_file_that_may_be_written_again_unnoticed_is_read_each_time(
+    store: Store, reads: list[Path], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("pipelines.engine.store._SETTLED_AFTER_NS", 3_600 * 10**9)
+    store.write(KEY, "measure", RESULT)
+    assert [store.has(KEY) for _ in range(3)] == [True] * 3
+    assert len(reads) == 3
+
+
 def test_a_failed_write_keeps_what_was_there_and_leaves_no_temporary_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -14,10 +14,10 @@ import pytest
 from circuits.data.texts import Text, texts_as_prompts
 from circuits.edits import Uniform
 from circuits.evaluation.influence import edited_losses, influence
-from circuits.model.load import load_model
 from pipelines import discover
 from pipelines.influence.masked import Ranked, masked_from
 from pipelines.profile.given import as_text
+from tests.bundled import bundled
 from tests.circuits.hand_models import write_induction
 
 Command = Callable[..., Any]
@@ -73,7 +73,7 @@ def test_numbers_are_those_of_the_function(circuits: Command, tmp_path: Path):
     said = ["Mary and John were near the store , Mary and John were near the store", "Susan gave a drink to Peter"]
     (tmp_path / "said.txt").write_text("\n\n".join(said))
     rows = circuits("influence", "said.txt", "--heads", "a1.h0, a1.h1", "--random", "0", "--json").json["texts"]
-    loaded = load_model("reference")
+    loaded = bundled("reference")
     prompts = texts_as_prompts([Text(f"{n}", "all", own) for n, own in enumerate(said, 1)], loaded.tokenizer)
     losses = edited_losses(loaded, prompts, [{"a1.h0": Uniform(), "a1.h1": Uniform()}])
     expected = {f"{n}": influence(*own) for n, own in enumerate(losses, 1)}

@@ -16,10 +16,10 @@ from circuits.data.image_prompts import image_prompts
 from circuits.injection.answers import answers
 from circuits.injection.hooks import injection_tap
 from circuits.injection.settings import Injection
-from circuits.model.load import load_model
 from circuits.tasks import IMAGE_TASKS
 from pipelines import discover, intervene, open_run, trace
 from pipelines.trace import files
+from tests.bundled import bundled
 
 Command = Callable[..., Any]
 SMALL = {"questions": 8, "validation": 6}
@@ -60,7 +60,7 @@ def test_answers_are_those_of_the_model_itself_under_the_injection_that_is_kept(
     report = circuits("intervene", "iri", "--run", str(run), *ASKED, *strengths, "--out", "iri", "--json").json
     injection = Injection.from_json(report["settings"]["injection"])
     assert (injection.attention.strength, injection.mlp.strength) == (3, 1)
-    model = load_model("reference-vlm")
+    model = bundled("reference-vlm")
     # The seed of the test questions is the trace's plus 2,000.
     questions = IMAGE_TASKS["scene-objects"]().questions(n=16, seed=2000, negatives="adversarial")
     prompts = image_prompts("test", questions, model.vision)

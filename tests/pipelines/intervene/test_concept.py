@@ -16,9 +16,9 @@ from circuits.edits.concept import AtLayer, concept_added
 from circuits.evaluation.concept_curve import concept_values, concept_vector, streams_of
 from circuits.metrics import METRICS
 from circuits.model.continuations import continuations
-from circuits.model.load import load_model
 from circuits.tasks import TASKS
 from pipelines import add_concept
+from tests.bundled import bundled
 from tests.circuits.hand_models import selector_prompts, write_selector
 from tests.pipelines.drawn_again import draws_again
 
@@ -30,7 +30,7 @@ Command = Callable[..., Any]
 def test_each_prompt_is_judged_with_the_vector_of_the_other_half(tmp_path: Path):
     asked = {"layer": 1, "at": "END", "strengths": "-1,2", "prompts": 9, "prompts_per_job": 4, "random": 1}
     report = add_concept("greater-than", **asked, out=tmp_path)
-    model, at = load_model("reference"), AtLayer(1, "END")
+    model, at = bundled("reference"), AtLayer(1, "END")
     prompts, metric = TASKS["greater-than"]().build(model.tokenizer, n=9), np.zeros((3, 9))
     for half in (0, 1):
         others = prompts[1 - half :: 2]
@@ -89,7 +89,7 @@ def test_texts_generated_with_the_vector_added_are_those_of_the_model_itself(cir
     given = ("intervene", "concept", "greater-than", "--layer", "1", "--at", "END..", "--strengths", "0,8")
     asked = (*given, "--prompts", "5", "--prompts-per-job", "2", "--random", "2", "--generate", "3")
     answer = circuits(*asked, "--json").json
-    model, at = load_model("reference"), AtLayer(1, "END..")
+    model, at = bundled("reference"), AtLayer(1, "END..")
     prompts = TASKS["greater-than"]().build(model.tokenizer, n=5)
     plain, added = continuations(model, prompts, 3), np.zeros((5, 3), dtype=np.int64)
     for half in (0, 1):

@@ -15,9 +15,9 @@ from circuits.data.prompt_files import write_jsonl
 from circuits.edits.projection import Projected, Subspace
 from circuits.evaluation.rank_curve import fitted, rank_values, vectors_of
 from circuits.metrics import METRICS
-from circuits.model.load import load_model
 from circuits.tasks import TASKS
 from pipelines import rank_curve
+from tests.bundled import bundled
 from tests.circuits.hand_models import selector_prompts, write_selector
 from tests.pipelines.drawn_again import draws_again
 
@@ -62,7 +62,7 @@ def test_a_simplex_of_four_is_kept_by_three_directions_of_other_prompts(circuits
 
 def test_each_prompt_is_judged_with_directions_of_the_other_half(tmp_path: Path):
     report = rank_curve("ioi", heads="a3.h3", sides="query", ranks="2", prompts=9, prompts_per_job=4, out=tmp_path)
-    model, asked = load_model("reference"), Projected(("a3.h3",), "END", "all", ("query",))
+    model, asked = bundled("reference"), Projected(("a3.h3",), "END", "all", ("query",))
     prompts, metrics = TASKS["ioi"]().build(model.tokenizer, n=9), np.zeros(9)
     vectors = vectors_of(model, prompts, asked)[3, 3, "query"].values
     for half in (0, 1):

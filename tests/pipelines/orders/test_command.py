@@ -11,8 +11,8 @@ import pytest
 
 from circuits.evaluation.order_sensitivity import order_sensitivity, order_values
 from circuits.metrics import METRICS
-from circuits.model.load import load_model
 from circuits.tasks import TASKS
+from tests.bundled import bundled
 
 Command = Callable[..., Any]
 
@@ -20,7 +20,7 @@ Command = Callable[..., Any]
 def test_the_numbers_are_those_of_the_function_in_whatever_slices(circuits: Command):
     given = ("orders", "colored-objects", "--questions", "5")
     answer = circuits(*given, "--prompts-per-job", "2", "--json").json
-    model = load_model("reference")
+    model = bundled("reference")
     questions = TASKS["colored-objects"]().in_every_order(model.tokenizer, n=5)
     found = order_sensitivity(*order_values(model, questions, metric=METRICS["logit-difference"]))
     assert answer["variance"] == pytest.approx(found.variance.value, rel=1e-4)

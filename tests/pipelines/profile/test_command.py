@@ -17,6 +17,7 @@ from circuits.profiles import PROFILES, Attention, Copying, Received, measure_pr
 from circuits.tasks import TASKS
 from pipelines import profile
 from pipelines.profile.given import as_text, profile_from, profiles_from
+from tests.bundled import bundled
 
 LOOKS_AT_FIGURES = True
 
@@ -45,7 +46,7 @@ def test_parts_that_add_up_have_rows_beside_those_of_heads(circuits: Command):
     assert [row["head"] for row in parts[:6]] == ["input", "a0.h0", "a0.h1", "a0.h2", "a0.h3", "m0"]
     assert parts[-1]["head"] == "biases"
     assert len(parts) == 1 + 4 * 5 + 1
-    model = load_model("reference")
+    model = bundled("reference")
     prompts = TASKS["ioi"]().build(model.tokenizer, n=6)
     ends = [prompt.answer_position for prompt in prompts]
     logits = [model.bridge(torch.tensor([p.clean]))[0, end] for p, end in zip(prompts, ends, strict=True)]
@@ -64,7 +65,7 @@ def test_weights_need_no_prompts_and_stand_beside_profiles_of_prompts(circuits: 
     assert (answer["task"], answer["n_prompts"], answer["jobs"]["total"]) == (None, 0, 1)
     assert {row["n_prompts"] for row in answer["profiles"]} == {0}
     assert {row["interval"] is None for row in answer["heads"]} == {True}
-    (scores,) = weigh_profiles(load_model("reference"), [Copying()])
+    (scores,) = weigh_profiles(bundled("reference"), [Copying()])
     means = [row["mean"] for row in answer["heads"] if row["profile"] == "copying"]
     assert means == pytest.approx([float(value) for value in scores.per_prompt.reshape(-1)])
     both = circuits("profile", "ioi", "--prompts", "4", "--profiles", "copying,entropy", "--json").json

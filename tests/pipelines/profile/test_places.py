@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from circuits.data.prompt_files import read_prompts
-from circuits.model.load import load_model
 from circuits.profiles import Dormant, contrast, measure_profiles
+from tests.bundled import bundled
 
 LOOKS_AT_FIGURES = True
 
@@ -41,7 +41,7 @@ def test_two_domains_are_told_apart_with_an_interval(circuits: Command, texts: P
         "domain_code - domain_prose",
     ]
     assert [row["n_prompts"] for row in answer["profiles"]] == [12, 6, 6, 12]
-    model = load_model("reference")
+    model = bundled("reference")
     (scores,) = measure_profiles(model, read_prompts(texts, model.tokenizer), [Dormant()])
     gap, interval = contrast(scores, "domain_code", "domain_prose")
     rows = [row for row in answer["heads"] if row["place"] == "domain_code - domain_prose"]

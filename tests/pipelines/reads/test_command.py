@@ -12,10 +12,10 @@ import pytest
 
 from circuits.components import Component
 from circuits.intervals import t_interval
-from circuits.model.load import load_model
 from circuits.profiles.reads import Score, score_parts
 from circuits.tasks import TASKS
 from pipelines import reads
+from tests.bundled import bundled
 
 LOOKS_AT_FIGURES = True
 
@@ -56,7 +56,7 @@ def test_scores_are_split_and_the_files_say_the_same(circuits: Command):
 
 def test_numbers_are_those_of_all_prompts_at_once(tmp_path: Path):
     report = reads("ioi", heads="a2.h1", key="S2", prompts=7, prompts_per_job=3, pairs=5, out=tmp_path)
-    model = load_model("reference")
+    model = bundled("reference")
     prompts = TASKS["ioi"]().build(model.tokenizer, n=7)
     (parts,) = score_parts(model, prompts, [Component.parse("a2.h1")], Score("END", "S2"))
     of_key = [row for row in report.rows if row["query_part"] == "all"][1:]

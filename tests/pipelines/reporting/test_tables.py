@@ -8,6 +8,7 @@ import re
 from typing import Any
 
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 
 from pipelines.reporting.fitting import in_room
@@ -65,7 +66,9 @@ def test_where_the_longest_words_need_more_nothing_is_cut(
 ):
     monkeypatch.setenv("COLUMNS", "30")
     print_table("title", NAMES, CELLS)
-    assert "a-name-of-twenty-six-letters" in capsys.readouterr().out
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 30
+    assert "a-name-of-twenty-six-letters" in "".join(line.split("│")[1].strip() for line in lines if line[:1] == "│")
 
 
 @pytest.mark.parametrize("columns", ["0", "1", "19"])
@@ -153,3 +156,42 @@ def test_small_values_that_are_known_have_significant_digits(value: float, ends:
     row = {"gap": value, "gap_interval": ends}
     assert with_interval(row, "gap", ".3f") == shown
     assert Column("gap", format=".3f", interval="gap_interval").text(row) == shown
+
+
+@pytest.mark.parametrize("width", [80, 40, 24])
+def test_a_name_longer_than_a_terminal_is_broken_at_last_and_numbers_are_not(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, width: int
+):
+    name = "a-name-" * 14
+    monkeypatch.setattr("tests.pipelines.reporting.test_tables.ROWS", [[name, *ROWS[0][1:]], [name[1:], *ROWS[1][1:]]])
+    lines = printed_in(width, capsys, monkeypatch)
+    assert max(map(len, lines)) <= max(width, 40)
+    assert name in "".join(line.split("│")[1].strip() for line in lines if line.startswith("│"))
+    assert any("[0.80, 0.90]" in line for line in lines)
+
+
+def test_in_a_pipe_a_table_that_folds_is_one_of_whole_words(capsys: pytest.CaptureFixture[str]):
+    rows = [["a" * 40, "some words " * 12, "b" * 40]]
+    print_table("title", ["name", "what", "settings"], rows, folds=True)
+    text = capsys.readouterr().out
+    assert "(continued)" not in text
+    assert all(any(word in line for line in text.splitlines()) for word in ("a" * 40, "b" * 40))
+    assert text.count("some") == 12
+    assert len(text.splitlines()) > 15
+
+
+@pytest.mark.parametrize(
+    ("headings", "rows"),
+    [([], []), (["a"], []), (["a"], [["日本語のとても長い名前" * 4]]), (["a", "b"], [["", ""], ["one\ntwo", "three"]])],
+    ids=["nothing", "no row", "letters of two cells", "empty cells and lines"],
+)
+def test_whatever_a_table_holds_it_fits(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, headings: list[str], rows: list[list[str]]
+):
+    in_terminal = Console(markup=False, highlight=False, force_terminal=True, no_color=True, width=30)
+    monkeypatch.setattr("pipelines.reporting.tables.console", lambda: in_terminal)
+    print_table("title", headings, rows)
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out).splitlines()
+    assert max(map(cell_len, lines)) <= 30
+    shown = "".join("".join(line.split("│")).replace(" ", "") for line in lines if line.startswith("│"))
+    assert len(shown) == sum(len(cell.replace("\n", "")) for row in rows for cell in row)

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from circuits.model.load import load_model
 from circuits.tasks import TASKS
 from pipelines import open_run
 from pipelines.runs.first_jobs import FirstJobs
 from pipelines.runs.settings import RunConfig
+from tests.bundled import bundled
 from tests.pipelines.cli.test_bad_input import require_refusal
 
 Command = Callable[..., Any]
@@ -22,7 +22,7 @@ def test_a_run_of_held_out_wordings_has_its_own_prompts_and_name(circuits: Comma
     assert summary["task"] == "ioi-held-out"
     assert summary["run"].startswith("ioi-held-out-eap-")
     run = open_run(summary["run"])
-    prompts = TASKS["ioi"](held_out=True).build(load_model("reference").tokenizer, n=6)
+    prompts = TASKS["ioi"](held_out=True).build(bundled("reference").tokenizer, n=6)
     assert run.scores.provenance.prompts_fingerprint == prompts.fingerprint
     assert run.circuit.provenance is not None
     assert run.circuit.provenance.task == "ioi-held-out"

@@ -14,6 +14,7 @@ import torch
 from circuits.data.prompt_files import read_prompts
 from circuits.model.load import load_model
 from pipelines import open_run
+from tests.bundled import bundled
 
 Command = Callable[..., Any]
 
@@ -52,7 +53,7 @@ def prompt_file(tmp_path: Path) -> Path:
 
 def by_hand(side: str) -> list[float]:
     """log-probability-difference of each prompt: the plain model on the text of each answer, token after token."""
-    model = load_model("reference")
+    model = bundled("reference")
     tokenizer: Any = model.tokenizer
     values = []
     for record in RECORDS:
@@ -83,7 +84,7 @@ def test_discover_and_evaluate_read_answers_of_several_tokens(circuits: Command,
     assert row["faithfulness"] == run["faithfulness"]
     graph = open_run(Path("runs") / run["run"]).circuit
     assert graph.provenance is not None
-    read = read_prompts(prompt_file, load_model("reference").tokenizer)
+    read = read_prompts(prompt_file, bundled("reference").tokenizer)
     assert graph.provenance.prompts_fingerprint == read.fingerprint
 
 

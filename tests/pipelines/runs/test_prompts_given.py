@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from circuits import TASKS, ReadablePrompts, activations, load_model, patch, prompts_from, read_prompts
+from circuits import TASKS, ReadablePrompts, activations, patch, prompts_from, read_prompts
 from circuits.data.prompt_files import BadPrompts, entries_from, entries_in
 from circuits.data.records import entries_of
 from pipelines import compare, discover
+from tests.bundled import bundled
 
 _NAMES = ("David", "Martin", "Jessica", "Kevin")
 PAIRS = [
@@ -33,7 +34,7 @@ PAIRS = [
 
 @pytest.fixture(scope="module")
 def tokenizer():
-    return load_model("reference").tokenizer
+    return bundled("reference").tokenizer
 
 
 def test_pairs_in_a_row_and_as_mappings_are_one(tokenizer):
@@ -236,7 +237,7 @@ def test_own_pairs_that_are_refused_leave_the_file_that_another_run_uses(tmp_pat
 
 
 def test_what_is_done_by_hand_takes_the_prompts_that_discover_takes(tokenizer, tmp_path):
-    model = load_model("reference")
+    model = bundled("reference")
     frame = frame_of(PAIRS)
     frame.to_csv(tmp_path / "own.csv", index=False)
     expected = patch(model, prompts_from(PAIRS, tokenizer), "a3.h3").per_prompt

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from pipelines.cli.commands import offers
+from pipelines.runs.method_settings import make_method
 from pipelines.runs.settings_file import settings_from
 
 SETTINGS = {name: offer.settings for name, offer in offers().items()}
@@ -47,3 +48,10 @@ def test_a_list_of_nothing_is_not_taken_for_one_that_was_left_out(value: str):
         needed = {"task": "ioi"} if "task" in SETTINGS[name].model_fields else {}
         with pytest.raises(ValueError, match=key):
             settings_from(needed | {key: value}, SETTINGS[name])
+
+
+def test_what_checks_the_settings_of_a_method_is_made_once(monkeypatch):
+    """A study plans hundreds of runs of a method, and each asks for it several times."""
+    asked = [make_method("eap-ig", {"steps": steps}) for steps in (1, 2)]
+    monkeypatch.setattr("pipelines.runs.method_settings.TypeAdapter", None)
+    assert [make_method("eap-ig", {"steps": steps}) for steps in (1, 2)] == asked

@@ -27,6 +27,7 @@ from pipelines.engine.store import Store
 from pipelines.runs.codec import prompts_from
 from pipelines.runs.first_jobs import FirstJobs
 from pipelines.runs.settings import RunConfig
+from tests.bundled import bundled
 from tests.pipelines.cli.test_bad_input import require_refusal
 
 LOOKS_AT_FIGURES = True
@@ -268,7 +269,7 @@ def test_workers_keep_the_same_prompts(tiny: Any, circuits: Command, tmp_path: P
 def test_of_questions_about_images_the_solved_ones_are_kept(store: Path) -> None:
     config = RunConfig(task="scene-objects", model="reference-vlm", prompts=4, solved=True)
     every = prompts_of(config.model_copy(update={"solved": False, "prompts": 12}), store)
-    right = is_correct(load_model("reference-vlm"), every)
+    right = is_correct(bundled("reference-vlm"), every)
     kept = prompts_of(config, store)
     numbers = [number for number, solved in enumerate(right) if solved][:4]
     assert [p.as_json() for p in kept] == [every.prompts[number].as_json() for number in numbers]

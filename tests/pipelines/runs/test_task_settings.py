@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from circuits.model.load import load_model
 from circuits.tasks import IMAGE_TASKS, TASKS
 from circuits.tasks.needle import Needle
 from pipelines import open_run
@@ -23,6 +22,7 @@ from pipelines.runs.image_sources import image_task
 from pipelines.runs.options import command_line, options_of
 from pipelines.runs.settings import RunConfig
 from pipelines.runs.task_settings import default_settings, make_task, task_settings
+from tests.bundled import bundled
 from tests.pipelines.cli.test_bad_input import require_refusal
 
 Command = Callable[..., Any]
@@ -36,7 +36,7 @@ def test_a_run_has_the_prompts_of_its_settings_and_is_computed_again_from_its_fi
     assert summary["task"] == "induction(length=12)"
     assert summary["run"].startswith("induction-eap-")
     run = open_run(summary["run"])
-    prompts = TASKS["induction"](length=12).build(load_model("reference").tokenizer, n=6)  # pyright: ignore[reportCallIssue]
+    prompts = TASKS["induction"](length=12).build(bundled("reference").tokenizer, n=6)  # pyright: ignore[reportCallIssue]
     assert run.scores.provenance.prompts_fingerprint == prompts.fingerprint
     again = circuits("discover", "--config", run.folder / "config.yaml", "--json").json
     assert again["jobs"]["computed"] == 0

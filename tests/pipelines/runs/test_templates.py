@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from circuits import METHODS, METRICS, ReadablePrompts, load_model, read_template
+from circuits import METHODS, METRICS, ReadablePrompts, read_template
 from pipelines import discover, open_run
 from pipelines.engine import run_job
 from pipelines.engine.store import Store
 from pipelines.runs.codec import prompts_from
+from tests.bundled import bundled
 from tests.circuits.tasks.tokenizers import train_bpe
 
 Command = Callable[..., Any]
@@ -41,7 +42,7 @@ def template(circuits: Command) -> Path:
 def test_a_run_has_the_prompts_that_python_builds(circuits: Command, template: Path) -> None:
     asked = ("discover", template, "--method", "eap", "--edges", "20", "--judge-on", "same")
     run = open_run(circuits(*asked, "--prompts", "12", "--seed", "3", "--json").json["run"])
-    model = load_model("reference")
+    model = bundled("reference")
     tokenizer: Any = model.tokenizer
     prompts = read_template(template).build(tokenizer, n=12, seed=3)
     scores = METHODS["eap"]().score(model, prompts, metric=METRICS["logit-difference"])
@@ -111,7 +112,7 @@ def test_halves_that_are_held_apart_choose_and_judge_with_words_of_their_own(cir
         made = circuits(*asked, "--judge-on", "held-out", *more).json
         assert not any("every word in a slot" in warning for warning in made["warnings"])
         drawn = json.loads((Path("runs") / made["run"] / "run.json").read_text())["jobs"][0]["key"]
-        prompts = ReadablePrompts(prompts_from(Store(Path("runs")).read(drawn)), load_model("reference").tokenizer)
+        prompts = ReadablePrompts(prompts_from(Store(Path("runs")).read(drawn)), bundled("reference").tokenizer)
         assert len(prompts) == 12
         halves = [prompts[number] for number in range(6)], [prompts[number] for number in range(6, 12)]
         names = [{text for prompt in half for text in prompt.answers} for half in halves]

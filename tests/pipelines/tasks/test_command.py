@@ -15,7 +15,6 @@ import pytest
 
 from circuits.intervals import wilson_interval
 from circuits.model.answers import answered
-from circuits.model.load import load_model
 from circuits.solved import RULE, verdict
 from circuits.tasks import TASKS
 from pipelines.engine.execution import Execution
@@ -23,6 +22,7 @@ from pipelines.reporting.paper import MARKDOWN
 from pipelines.tasks.command import COMMAND
 from pipelines.tasks.plan import plan
 from pipelines.tasks.settings import TasksSettings
+from tests.bundled import bundled
 from tests.pipelines.paper_checks import papers_of
 
 Command = Callable[..., Any]
@@ -57,7 +57,7 @@ def test_numbers_are_those_of_the_prompts_run_alone(circuits: Command, store: Pa
     import torch
 
     rows = {row["task"]: row for row in measured(circuits, store)["tasks"]}
-    model, row = load_model("reference-early"), rows["colored-objects"]
+    model, row = bundled("reference-early"), rows["colored-objects"]
     prompts = TASKS["colored-objects"]().build(model.tokenizer, n=12, seed=1)
     logits = torch.stack([model.bridge(torch.tensor([prompt.clean]))[0, -1] for prompt in prompts])
     judged = answered(logits, prompts.prompts)
@@ -129,7 +129,7 @@ def test_fewer_prompts_are_taken_where_fewer_exist(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(greater_than, "NOUNS", ("war",))
     monkeypatch.setattr(greater_than, "CENTURIES", ("17",))
-    tokenizer = load_model("reference").tokenizer
+    tokenizer = bundled("reference").tokenizer
     assert len(TASKS["greater-than"]().build_at_most(tokenizer, n=200)) == 97
 
 

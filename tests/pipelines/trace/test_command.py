@@ -19,14 +19,15 @@ from circuits.data.images import Picture
 from circuits.data.scenes import Scene, draw_scenes
 from circuits.methods.causal_tracing import CausalTracing
 from circuits.metrics import METRICS
-from circuits.model.load import load_model
 from circuits.tasks import IMAGE_TASKS, TASKS
 from pipelines import open_run, trace
 from pipelines.intervene.plan import last_token_recovery
 from pipelines.reporting.paper import MARKDOWN
 from pipelines.trace.command import COMMAND
+from pipelines.trace.report import _of_window
 from pipelines.trace.run import TraceRun
 from pipelines.trace.stages import layer_graph
+from tests.bundled import bundled
 from tests.pipelines.paper_checks import papers_of
 
 LOOKS_AT_FIGURES = True
@@ -67,7 +68,7 @@ def rows(folder: Path) -> list[dict[str, str]]:
 def test_rates_are_those_of_the_method_itself(noisy: Path):
     from circuits.ablations import ImageNoise
 
-    model = load_model("reference-vlm")
+    model = bundled("reference-vlm")
     prompts = IMAGE_TASKS["scene-objects"]().build(model.vision, n=N_PROMPTS)
     own = CausalTracing().trace(model, prompts, metric=METRICS["answer-probability"], ablation=ImageNoise())
     expected = own.ratio_of_means()
@@ -182,7 +183,7 @@ def test_text_is_traced_with_noise_on_a_role_and_single_heads(store: Path):
     folder = named(store, task="ioi")
     table = rows(folder)
     positions = {row["place"] for row in table}
-    model = load_model("reference")
+    model = bundled("reference")
     assert positions == set(TASKS["ioi"]().build(model.tokenizer, n=2).roles)
     assert {row["kind"] for row in table} == {"attention", "mlp", "head"}
     assert "heads at last token" in (folder / "heads.svg").read_text()
@@ -320,7 +321,6 @@ def test_questions_of_pope_get_their_regions_from_annotations(circuits: Command,
         (("ioi", "--set", "at=positions", "--position", "END"), "give one as a number"),
         (("ioi", "--min-recovery", "2"), "min_recovery is 2"),
         (("ioi", "--set", "window=0"), "window=0: give 1 or more"),
-        (("ioi", "--set", "window=5", "--prompts", "4"), "window=5 layers, and 'reference' has 4. Give 4 or fewer."),
         (("ioi", "--set", "samples=2", "--ablation", "corrupt", "--prompts", "4"), "draws none"),
         (("ioi", "--draw-images", "1", "--prompts", "4"), "has no image to show recovery rates on"),
         (("ioi", "--min-gap", "0"), "min_gap is 0"),
@@ -477,3 +477,14 @@ def test_tables_for_papers_have_the_strongest_of_every_position(store: Path):
     strongest = max(abs(float(one["recovery"])) for one in of_text if one["recovery"])
     assert abs(tables["components"].rows[0]["recovery"]) == pytest.approx(strongest)
     assert "Ablation: noise(sigma=3.0, " in MARKDOWN.write(tables["components"], "brackets", None)
+
+
+@pytest.mark.parametrize(("window", "is_told"), [(1, False), (6, False), (7, True), (99, True)])
+def test_a_window_over_all_layers_around_any_is_told(window: int, is_told: bool):
+    told = _of_window(window, 4)
+    assert bool(told) == is_told
+    assert all(line.startswith(f"a window of {window} layers covers all 4 around any of them") for line in told)
+
+
+def test_a_trace_without_a_window_has_no_warning_of_it():
+    assert _of_window(None, 4) == []

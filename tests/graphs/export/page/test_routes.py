@@ -18,6 +18,7 @@ from graphs import CircuitGraph, Greedy
 from graphs.export.page.extras import CircuitExtras, Curve, CurvePoint, PageExtras
 from graphs.export.page.scripts import source
 from graphs.figures.layered.lanes import Row, Way, lanes
+from tests.graphs.together import n_pairs_together
 
 SAME = 2  # pixels: lines that are nearer look like one
 CONVERGE = 26  # pixels before a common end in which lines come together
@@ -71,13 +72,15 @@ def curve(points: np.ndarray) -> np.ndarray:
 
 def passed_under(drawn: Drawn) -> list[tuple[str, str]]:
     """Lines, with the boxes behind which they pass."""
-    return [
-        (f"{source}->{target}", name)
-        for source, target, points in drawn.lines.values()
-        for name, (left, right, top, bottom) in drawn.boxes.items()
-        if name not in (source, target)
-        and ((points > [left - 1, top - 1]) & (points < [right + 1, bottom + 1])).all(axis=1).any()
-    ]
+    names = np.array(list(drawn.boxes))
+    left, right, top, bottom = np.array(list(drawn.boxes.values())).T
+    passed = []
+    for begin, end, points in drawn.lines.values():
+        x, y = points[:, :1], points[:, 1:]
+        within = (x > left - 1) & (y > top - 1) & (x < right + 1) & (y < bottom + 1)
+        boxes = names[within.any(axis=0)].tolist()
+        passed += [(f"{begin}->{end}", name) for name in boxes if name not in (begin, end)]
+    return passed
 
 
 @pytest.fixture
@@ -148,12 +151,12 @@ def test_lines_of_different_sources_are_apart_until_they_end(opened, random_edge
     made = random_edge_scores(wiring, seed=0, n_prompts=2)
     drawn = drawing(opened(CircuitGraph.from_scores(replace(made, per_prompt=made.per_prompt**3), Greedy(n))))
     assert passed_under(drawn) == []
-    together = {
-        (one[0], one[1], other[0], other[1]): shared_stretch(one[2], other[2])
-        for one, other in combinations(drawn.lines.values(), 2)
-        if one[0] != other[0]
-    }
-    assert sum(length > LEAST_SHARED for length in together.values()) <= most * len(together)
+    sources, _, curves = zip(*drawn.lines.values(), strict=True)
+    # Lines lead up a page, where y grows down.
+    upwards = [points * [1, -1] for points in curves]
+    together, n_pairs = n_pairs_together(upwards, sources, step=1, same=SAME, end=CONVERGE, most=LEAST_SHARED)
+    assert n_pairs > len(upwards)
+    assert together <= most * n_pairs
 
 
 def test_lines_into_one_box_without_markers_end_side_by_side(opened, edge_scores_of):
@@ -169,17 +172,6 @@ def test_lines_into_one_box_without_markers_end_side_by_side(opened, edge_scores
     ends = sorted((points[0, 0], points[-1, 0]) for _, target, points in drawn.lines.values() if target == "m1")
     assert len(ends) == 4
     assert np.all(np.diff([end for _, end in ends]) > 4), "in the order of the boxes that they come from"
-
-
-def shared_stretch(one: np.ndarray, other: np.ndarray) -> int:
-    """Pixels along which two lines are at the same place, but for the last before a common end."""
-    top, bottom = max(one[-1, 1], other[-1, 1]), min(one[0, 1], other[0, 1])
-    if abs(one[-1] - other[-1]).max() < 2:
-        top += CONVERGE
-    ys = np.arange(top, bottom)
-    gaps = np.abs(np.interp(-ys, -one[:, 1], one[:, 0]) - np.interp(-ys, -other[:, 1], other[:, 0]))
-    runs = np.diff(np.flatnonzero(np.concatenate([[True], gaps >= SAME, [True]]))) - 1
-    return int(runs.max())
 
 
 def test_lanes_of_the_page_are_those_of_the_figures(opened, scores):
