@@ -25,6 +25,25 @@ def number_text(value: Any, spec: str = "") -> str:
     return format(value, spec)
 
 
+def telling(spec: str, value: float, ends: Sequence[float | None] | None) -> str:
+    """The format of a measured value and its interval: three significant digits where the decimals of `spec` show
+    nothing of the value, though it is known to be other than 0.
+
+    ends  of its interval; None, or of None, where there is none
+
+    >>> from circuits.numbers import telling
+    >>> telling(".3f", 0.0002, [0.0001, 0.0003]), telling("+.3f", 0.00002, None)
+    ('.3g', '+.3g')
+    >>> telling(".3f", 0.0002, [-0.1, 0.1]), telling(".3f", 0.0, None), telling(".3f", 0.002, [0.0, 0.004])
+    ('.3f', '.3f', '.3f')
+    """
+    if not spec.endswith("f") or value == 0 or float(format(value, spec)) != 0:
+        return spec
+    known = [end for end in ends or () if end is not None]
+    is_lost_in_noise = bool(known) and min(known) <= 0 <= max(known)
+    return spec if is_lost_in_noise else f"{spec[: spec.index('.')]}.3g"
+
+
 def count_text(n: int, noun: str, plural: str | None = None) -> str:
     """How many of something, with its noun; `plural` where that is more than an s behind it.
 

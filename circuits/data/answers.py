@@ -6,11 +6,15 @@ and each token's probability is read where the tokens before it end. One token n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 Answer: TypeAlias = int | tuple[int, ...]
 """A token id, or the ids of two tokens or more."""
+
+NO_TEXTS: Mapping[Answer, str] = MappingProxyType({})
+"""Of answers that were all given as ids."""
 
 
 def answer_of(given: Any) -> Answer:
@@ -53,24 +57,33 @@ def continuations_of(answers: Iterable[Answer]) -> tuple[tuple[int, ...], ...]:
     return tuple(one for one in wanted if not any(one != other and other[: len(one)] == one for other in wanted))
 
 
-def require_distinct(answers: Sequence[Answer], wrong_answers: Sequence[Answer]) -> None:
+def require_distinct(
+    answers: Sequence[Answer], wrong_answers: Sequence[Answer], *, texts: Mapping[Answer, str] = NO_TEXTS
+) -> None:
     """Raise a ValueError where two answers are the same, or one is the beginning of another.
+
+    texts  the answers that were given as texts, as errors show them; others are called by their ids
 
     What says " New York" has said " New": their probabilities neither add up nor can be compared.
     """
     if both := set(answers) & set(wrong_answers):
         one = min(both, key=tokens_of)
-        is_are = "are" if isinstance(one, tuple) else "is"
-        raise ValueError(f"{shown(one)} {is_are} an answer and a wrong answer: nothing tells them apart.")
+        is_are = "are" if isinstance(one, tuple) and one not in texts else "is"
+        raise ValueError(
+            f"{texts.get(one) or shown(one)} {is_are} an answer and a wrong answer: nothing tells them apart."
+        )
     for name, given in (("answers", answers), ("wrong_answers", wrong_answers)):
         if len(set(given)) < len(given):
             twice = next(answer for number, answer in enumerate(given) if answer in given[:number])
-            raise ValueError(f"{name} hold {shown(twice)} twice: it would count double in their mean.")
-    every = {tokens_of(answer) for answer in (*answers, *wrong_answers)}
-    for tokens in every:
+            raise ValueError(
+                f"{name} hold {texts.get(twice) or shown(twice)} twice: it would count double in their mean."
+            )
+    every = {tokens_of(answer): texts.get(answer) for answer in (*answers, *wrong_answers)}
+    for tokens, text in every.items():
         for size in range(1, len(tokens)):
             if tokens[:size] in every:
                 raise ValueError(
-                    f"answer {list(tokens[:size])} is the beginning of answer {list(tokens)}: what says the second "
-                    "says the first too. Give answers of which none begins another."
+                    f"answer {every[tokens[:size]] or list(tokens[:size])} is the beginning of answer "
+                    f"{text or list(tokens)}: what says the second says the first too. Give answers of which none "
+                    "begins another."
                 )

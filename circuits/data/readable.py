@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, overload
 from circuits.data.answers import Answer, tokens_of
 from circuits.data.prompt_lines import NEGATIVE, PAIR, POSITIVE
 from circuits.data.prompts import END, Prompt, PromptSet
-from circuits.data.tokenizer import Tokenizer, token_texts
+from circuits.data.tokenizer import Tokenizer, joined_text, quoted, token_texts
 from circuits.html_text import html_block, html_legend, html_note, html_tokens
 from circuits.lookup import unknown
 
@@ -63,7 +63,7 @@ class ReadablePrompt:
         known = dict.fromkeys([*self.roles, *self.known_roles])
         if not isinstance(role, str) or role not in known:
             raise ValueError(unknown(role, known, "role"))
-        return "".join(self.tokens[position] for position in self.roles.get(role, ()))
+        return joined_text(self.tokens[position] for position in self.roles.get(role, ()))
 
     def __str__(self) -> str:
         return self.clean
@@ -77,8 +77,8 @@ class ReadablePrompt:
         marked = {at: role for role, positions in self.roles.items() if role in names for at in positions}
         sides = [tokens for tokens in (self.tokens, self.corrupt_tokens) if tokens is not None]
         lines = "".join(f"<div>{html_tokens(tokens, marked, names)}</div>" for tokens in sides)
-        wrong = f", and not {', '.join(map(repr, self.wrong_answers))}" if self.wrong_answers else ""
-        said = f"answer {', '.join(map(repr, self.answers))}{wrong}"
+        wrong = f", and not {', '.join(map(quoted, self.wrong_answers))}" if self.wrong_answers else ""
+        said = f"answer {', '.join(map(quoted, self.answers))}{wrong}"
         return f'<div style="margin:6px 0">{lines}{html_note(said)}</div>'
 
 
@@ -183,7 +183,7 @@ def _readable(prompt: Prompt, label: str, tokenizer: Tokenizer | None, known_rol
         return tuple(token_texts(ids, tokenizer))
 
     def answers(given: Sequence[Answer]) -> tuple[str, ...]:
-        return tuple("".join(texts(tokens_of(answer))) for answer in given)
+        return tuple(joined_text(texts(tokens_of(answer))) for answer in given)
 
     tokens, corrupt = texts(prompt.clean), texts(prompt.corrupt) if label == PAIR else None
     roles = sorted(prompt.roles.items(), key=lambda one: (one[0] == END, one[1]))

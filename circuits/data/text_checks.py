@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from unicodedata import category
 
 from circuits.data.answers import Answer, tokens_of
-from circuits.data.tokenizer import Tokenizer, ids_of, next_token, next_tokens, token_texts
+from circuits.data.tokenizer import Tokenizer, ids_of, next_token, next_tokens, quoted, token_texts
 
 WITHOUT_SPACE, MIXED_SPACES = "answers without a leading space", "answers with and without a leading space"
 """Kinds of warnings about the space in front of answers."""
@@ -133,10 +133,10 @@ def of_pieces(clean: str, answers: Iterable[tuple[str | Answer, Answer]], tokeni
             continue
         pieces = token_texts(answer, tokenizer)
         if word[-1:].isspace():
-            detail = f"{word!r} is {pieces}: the space that begins the next word is read too. Leave it out."
+            detail = f"{word!r} is {quoted(pieces)}: the space that begins the next word is read too. Leave it out."
             return [PromptWarning("answer ends in a space", detail)]
         if hint := _one_token(clean, word, tokenizer):
-            return [PromptWarning(COULD_BE_ONE, f"{word!r} is {pieces}. {hint}")]
+            return [PromptWarning(COULD_BE_ONE, f"{word!r} is {quoted(pieces)}. {hint}")]
     return []
 
 
@@ -154,13 +154,13 @@ def of_tokens(tokens: Sequence[int], answers: Sequence[Answer], tokenizer: Token
     """Whether an answer has a special token, or the prompt begins with the same one twice."""
     warnings, special = [], set(tokenizer.all_special_ids)
     if named := [token for answer in answers for token in tokens_of(answer) if token in special]:
-        shown = ", ".join(map(repr, token_texts(named, tokenizer)))
+        shown = ", ".join(map(quoted, token_texts(named, tokenizer)))
         warnings.append(
             PromptWarning("special token as an answer", f"{shown}: no text continues with it. Was a word meant?")
         )
     if len(tokens) > 1 and tokens[0] == tokens[1] and tokens[0] in special:
         (shown,) = token_texts(tokens[:1], tokenizer)
-        warnings.append(PromptWarning("special token twice at the start", f"{shown!r}: the model saw it once."))
+        warnings.append(PromptWarning("special token twice at the start", f"{quoted(shown)}: the model saw it once."))
     return warnings
 
 

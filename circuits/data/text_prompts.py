@@ -14,7 +14,7 @@ from circuits.data.answers import Answer, answer_of, require_distinct
 from circuits.data.faults import Faults, Remedied, SeveralFaults, faults_in
 from circuits.data.prompts import NO_ANSWER, Prompt, positions
 from circuits.data.text_checks import PromptWarning
-from circuits.data.tokenizer import Tokenizer, ids_of, next_tokens, token_texts
+from circuits.data.tokenizer import Tokenizer, ids_of, next_tokens, quoted, token_texts
 
 _OTHER_WORDS_OR_MODEL = (
     "Choose words of its vocabulary, or a pretrained model, which reads any text: `circuits models` lists those to "
@@ -84,7 +84,10 @@ def prompt_from_text(
         faults.add(f"{both[0]!r} is an answer and a wrong answer: nothing tells them apart.")
         wrong = tuple(answer for answer in wrong if answer not in right)  # said once
     else:
-        faults.in_call(require_distinct, right, wrong)
+        texts = _texts_of(zip([*answers, *wrong_answers], [*found[0], *found[1]], strict=True))
+        if alike := faults_in(require_distinct, right, wrong, texts=texts):
+            faults.add(*alike)
+            right, wrong = right[:1], ()  # said once, with the texts
     places = {role: faults.in_call(_locate, role, where, tokens) for role, where in roles.items()}
     located = {role: at for role, at in places.items() if at is not None}
     if faults.said:
@@ -105,7 +108,7 @@ def prompt_from_text(
         warnings.append(
             PromptWarning(
                 "beginning-of-text token written out",
-                f"the tokenizer puts {shown!r} in front by itself; it was kept once.",
+                f"the tokenizer puts {quoted(shown)} in front by itself; it was kept once.",
             )
         )
     return Prompt(tokens.ids, corrupt_tokens.ids, right, wrong, -1, located, warnings=tuple(warnings))
@@ -114,7 +117,7 @@ def prompt_from_text(
 def _unequal_lengths(clean: _Tokens, corrupt: _Tokens, tokenizer: Tokenizer) -> str:
     both = (clean.ids, corrupt.ids)
     index = next((i for i, (a, b) in enumerate(zip(*both, strict=False)) if a != b), min(map(len, both)))
-    parts = [" ".join(map(repr, token_texts(ids[index : index + 4], tokenizer))) for ids in both]
+    parts = [" ".join(map(quoted, token_texts(ids[index : index + 4], tokenizer))) for ids in both]
     said = f"clean has {len(clean.ids)} tokens, corrupt {len(corrupt.ids)}; patching needs one-to-one positions."
     bare = [len(_Tokens(side.text.rstrip(), tokenizer).ids) for side in (clean, corrupt)]
     if bare[0] == bare[1]:
@@ -141,6 +144,18 @@ def _answer(word: str | Answer, prompt: str, tokenizer: Tokenizer) -> Answer:
     return answer_of(tokens)
 
 
+def _texts_of(given: Iterable[tuple[str | Answer, Answer | None]]) -> dict[Answer, str]:
+    """Answers that were given as texts, as errors show them; some tokenizers read several texts as the same tokens."""
+    texts: dict[Answer, list[str]] = {}
+    for word, answer in given:
+        if isinstance(word, str) and answer is not None and repr(word) not in texts.setdefault(answer, []):
+            texts[answer].append(repr(word))
+    return {
+        answer: f"{first} (also written {', '.join(others)})" if others else first
+        for answer, (first, *others) in texts.items()
+    }
+
+
 def _answer_fault(said: str, word: str, prompt: str, tokenizer: Tokenizer) -> str:
     """Why a text gives no answer after the prompt, behind what is `said` of it, and what to do."""
     before, after = ids_of(prompt, tokenizer), ids_of(prompt + word, tokenizer)
@@ -149,11 +164,11 @@ def _answer_fault(said: str, word: str, prompt: str, tokenizer: Tokenizer) -> st
         old, new = (token_texts(ids[n_same:], tokenizer) for ids in (before, after))
         spaced = "" if word[:1].isspace() else f"Did you mean {' ' + word!r}? Begin the answer with a space, or "
         return (
-            f"{said}: with it, the prompt itself would end in other tokens ({new} instead of {old}). "
+            f"{said}: with it, the prompt itself would end in other tokens ({quoted(new)} instead of {quoted(old)}). "
             f"{spaced or 'Give another answer, or '}end both prompts elsewhere."
         )
     pieces = token_texts(after[len(before) :], tokenizer)
-    return Remedied(f"{said}: it adds {pieces}.", "Choose words that the model's tokenizer knows.")
+    return Remedied(f"{said}: it adds {quoted(pieces)}.", "Choose words that the model's tokenizer knows.")
 
 
 def _locate(role: str, where: Any, tokens: _Tokens) -> tuple[int, ...]:

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 from circuits.visible_text import typed_text
 
 # Where a model has none.
 OR_A_TOKENIZER = "or, of a model in memory, load_model(module, tokenizer=tokenizer)"
+
+
+# Byte-level tokenizers write a byte as the letter of its number where that is printed, and else as one from 256 on.
+_PRINTED = (*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100))
+_BYTES = {chr(byte): byte for byte in _PRINTED} | {
+    chr(256 + n): byte for n, byte in enumerate(byte for byte in range(256) if byte not in _PRINTED)
+}
+_NAMED_BYTE = re.compile("<0x([0-9A-F]{2})>")
+# Only bytes above those of ASCII are parts of characters.
+_ESCAPES, _QUOTED_ESCAPE = re.compile(r"(?:\\x[89a-f][0-9a-f])+"), re.compile(r"\\\\(x[89a-f][0-9a-f])")
 
 
 class Tokenizer(Protocol):
@@ -64,15 +75,48 @@ def ids_at(text: str, span: tuple[int, int], tokenizer: Tokenizer) -> tuple[int,
 
 
 def token_texts(tokens: Sequence[int], tokenizer: Tokenizer | None) -> list[str]:
-    """The text of each token; its piece where it is no whole character, and its id without a tokenizer.
+    r"""The text of each token; its id without a tokenizer. Bytes that are only a part of a character are escapes: \xd7.
 
-    Where a piece is shown, there are spaces in place of the marks that stand for them.
+    Of a token without a text of its own, such as the space of some tokenizers, its piece is shown, with spaces in place
+    of the marks that stand for them.
     """
     if tokenizer is None:
         return [f"<{token}>" for token in tokens]
     pieces = tokenizer.convert_ids_to_tokens(list(tokens))
     texts = [tokenizer.decode([token], clean_up_tokenization_spaces=False) for token in tokens]
-    return [
-        piece.replace("Ġ", " ").replace("▁", " ") if text in ("", piece) or "\ufffd" in text else text
-        for text, piece in zip(texts, pieces, strict=True)
-    ]
+    return [_token_text(text, piece) for text, piece in zip(texts, pieces, strict=True)]
+
+
+def _token_text(text: str, piece: str) -> str:
+    if "\ufffd" in text and (parts := _bytes_of(piece)) is not None:
+        return parts.decode("utf-8", "backslashreplace")
+    return piece.replace("Ġ", " ").replace("▁", " ") if text in ("", piece) or "\ufffd" in text else text
+
+
+def _bytes_of(piece: str) -> bytes | None:
+    """The bytes of a piece that is no whole characters: <0xD7> of SentencePiece, or letters that stand for bytes."""
+    if named := _NAMED_BYTE.fullmatch(piece):
+        return bytes.fromhex(named[1])
+    return bytes(map(_BYTES.__getitem__, piece)) if all(letter in _BYTES for letter in piece) else None
+
+
+def joined_text(texts: Iterable[str]) -> str:
+    r"""The texts of neighboring tokens as one, with the characters that several of them make together.
+
+    >>> from circuits.data.tokenizer import joined_text
+    >>> joined_text([" ", r"\xd7", r"\xa9", r"\xd7"])
+    ' ש\\xd7'
+    """
+    return _ESCAPES.sub(
+        lambda run: bytes.fromhex(run[0].replace(r"\x", "")).decode("utf-8", "backslashreplace"), "".join(texts)
+    )
+
+
+def quoted(texts: str | Sequence[str]) -> str:
+    r"""The text of a token, or a list of them, in quotes as Python writes it, with the escapes of bytes as they are.
+
+    >>> from circuits.data.tokenizer import quoted
+    >>> print(quoted(r"\xd7"), quoted(["\n", r"\xd7"]))
+    '\xd7' ['\n', '\xd7']
+    """
+    return _QUOTED_ESCAPE.sub(r"\\\1", repr(texts))

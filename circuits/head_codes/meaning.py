@@ -18,6 +18,7 @@ from torch import Tensor
 from circuits.arrays import Bools, Floats
 from circuits.components import Component, head
 from circuits.data.prompts import PromptSet
+from circuits.data.tokenizer import token_texts
 from circuits.head_codes.autoencoders import Autoencoders
 from circuits.head_codes.counting import Codes
 from circuits.head_codes.features import HeadFeatures, coded_prompts, pooled
@@ -280,7 +281,7 @@ def _lenses(model: Model, vectors: Sequence[Tensor], n_tokens: int) -> list[tupl
     for part in torch.stack(list(vectors)).split(_VECTORS_AT_ONCE):
         top = torch.topk(logit_lens(model, part), min(n_tokens, model.n_outputs), dim=1)
         for tokens, logits in zip(top.indices.tolist(), top.values.tolist(), strict=True):
-            texts = [None if model.tokenizer is None else _text(model, [token]) for token in tokens]
+            texts = [None] * len(tokens) if model.tokenizer is None else token_texts(tokens, model.tokenizer)
             lenses.append(tuple(map(LensToken, tokens, texts, logits)))
     return lenses
 

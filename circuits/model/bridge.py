@@ -77,10 +77,19 @@ class TextConfig:
         self.n_ctx = getattr(text, "max_position_embeddings", None)
 
 
+def unsupported(architecture: str) -> str:
+    """What is said of a model that TransformerLens cannot wrap or run, before the reason, which is in its own words."""
+    from transformer_lens.factories.architecture_adapter_factory import SUPPORTED_ARCHITECTURES
+
+    if architecture in SUPPORTED_ARCHITECTURES:
+        return f"transformer-lens does not support this variant of {architecture}; others of the family may run"
+    return f"transformer-lens does not support {architecture}"
+
+
 def _bridge(module: Any, tokenizer: Any) -> Any:
     from transformer_lens.model_bridge.sources._bridge_builder import build_bridge_from_module
 
     architecture = type(module).__name__
-    with refused_as(f"transformer-lens cannot wrap {architecture}"):
+    with refused_as(unsupported(architecture)):
         # Without the tokenizer: the bridge would change its padding and special tokens.
         return build_bridge_from_module(module, architecture, hf_config=module.config, tokenizer=None).eval()

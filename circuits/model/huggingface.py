@@ -45,6 +45,11 @@ def load_huggingface(source: ModelSource, device: str, dtype: torch.dtype) -> Lo
         reads_images = type(config) in AutoModelForImageTextToText._model_mapping and hasattr(config, "vision_config")
         if not reads_images and type(config) not in AutoModelForCausalLM._model_mapping:
             kind = getattr(config, "model_type", type(config).__name__)
+            if getattr(config, "is_encoder_decoder", False):
+                raise ValueError(
+                    f"it is of type {kind!r}, an encoder-decoder model; circuits are found in models of a decoder "
+                    "alone, such as GPT-2 or Llama."
+                )
             raise ValueError(
                 f"it is of type {kind!r}, which is no language model, nor one that reads images and writes text."
             )

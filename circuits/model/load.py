@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
-from circuits.model.bridge import Loaded, NotFromDisk, with_probes
+from circuits.model.bridge import Loaded, NotFromDisk, unsupported, with_probes
 from circuits.model.device_names import require_device_name
 from circuits.model.huggingface import load_gguf, load_huggingface
 from circuits.model.native import load_native
@@ -114,7 +114,11 @@ class Model:
     def require(self, capability: str, method: str) -> None:
         """Raise a ValueError where the checks at the door refused what `method` needs."""
         if capability in self.refusals:
-            raise ValueError(f"method {method!r} cannot run on {self.name!r}: {self.refusals[capability]}.")
+            instead = " Methods that score components, such as activation-patching, run on it."
+            raise ValueError(
+                f"method {method!r} cannot run on {self.name!r}: {self.refusals[capability]}."
+                f"{instead if capability == 'edges' else ''}"
+            )
 
     def check_prompts(self, prompts: PromptSet) -> None:
         """Raise a ValueError that names the prompt which this model cannot take.
@@ -321,7 +325,7 @@ def model_from_module(
 def _checked(source: ModelSource | NotFromDisk, loaded: Loaded, *, dtype: str, device: str) -> Model:
     bridge, ids = loaded.bridge, loaded.text.ids
     _freeze(bridge)
-    with refused_as(f"transformer-lens cannot run {bridge.cfg.architecture}"):
+    with refused_as(unsupported(bridge.cfg.architecture)):
         with torch.no_grad():
             logits = bridge(ids)
         rounding = own_rounding(loaded.original, ids, loaded.text.expected)

@@ -14,7 +14,7 @@ from typing import ClassVar
 from circuits.citations import HANNA_2023
 from circuits.data.prompts import Prompt
 from circuits.data.text_prompts import prompt_from_text
-from circuits.data.tokenizer import Tokenizer, token_texts
+from circuits.data.tokenizer import Tokenizer, quoted, token_texts
 from circuits.tasks.base import Draw, Task, fill, known, knows, one_of, words
 from circuits.tasks.unrelated_text import Filler, alternating_words, other_sentences, random_tokens
 
@@ -81,7 +81,7 @@ class GreaterThan(Task):
             raise ValueError(
                 f"needs years of two tokens, such as '17' and '32'; of {CENTURIES[0]}{YEARS[0]} to "
                 f"{CENTURIES[-1]}{YEARS[-1]} it splits {len(years)} that way. '1732' gives "
-                f"{token_texts(_ids('the year 1732', tokenizer), tokenizer)}."
+                f"{quoted(token_texts(_ids('the year 1732', tokenizer), tokenizer))}."
             )
 
         if self.corruption == "range":

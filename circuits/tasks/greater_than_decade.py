@@ -13,7 +13,7 @@ from typing import ClassVar
 from circuits.citations import HANNA_2023
 from circuits.data.prompts import Prompt
 from circuits.data.text_prompts import prompt_from_text
-from circuits.data.tokenizer import Tokenizer, next_token, token_texts
+from circuits.data.tokenizer import Tokenizer, next_token, quoted, token_texts
 from circuits.tasks.base import Draw, Task, fill, known
 from circuits.tasks.greater_than import CENTURIES, NOUNS
 
@@ -58,7 +58,7 @@ class GreaterThanDecade(Task):
         if len(centuries) < 2:
             raise ValueError(
                 "needs years of which each digit after the century is one token; '1732' gives "
-                f"{token_texts(_ids('the year 1732', tokenizer), tokenizer)}. Where they are two tokens "
+                f"{quoted(token_texts(_ids('the year 1732', tokenizer), tokenizer))}. Where they are two tokens "
                 "of two digits, choose task 'greater-than'."
             )
 

@@ -17,7 +17,10 @@ _SPREAD = 100  # Cytoscape's units per inch; its y grows downwards
 
 
 class CytoscapeExport(Export):
-    """Elements with `data` and `position`; `data` of the network says where it came from."""
+    """Elements with `data` and `position`; `data` of the network says where it came from.
+
+    `value` and `key`, and what the graph is, are for `networkx.cytoscape_graph`, which needs them.
+    """
 
     name: ClassVar[str] = "cytoscape"
     summary: ClassVar[str] = "for Cytoscape and cytoscape.js, with positions and colors"
@@ -31,9 +34,9 @@ class CytoscapeExport(Export):
         nodes: list[dict[str, Any]] = []
         for name, data in flat.nodes(data=True):
             place = {"x": _SPREAD * data.pop("x"), "y": -_SPREAD * data.pop("y")}
-            nodes.append({"data": {"id": name, "name": name, **data}, "position": place})
+            nodes.append({"data": {"id": name, "name": name, "value": name, **data}, "position": place})
         edges = [
-            {"data": {"id": key, "source": source, "target": target, **data}}
+            {"data": {"id": key, "key": key, "source": source, "target": target, **data}}
             for source, target, key, data in flat.edges(keys=True, data=True)
         ]
         network = {"name": subject.label if isinstance(subject, CircuitGraph) else " and ".join(subject.labels)}
@@ -42,6 +45,8 @@ class CytoscapeExport(Export):
             "format_version": "1.0",
             "generated_by": MARK,
             "target_cytoscapejs_version": "~3",
+            "directed": True,
+            "multigraph": True,
             "data": network,
             "elements": {"nodes": nodes, "edges": edges},
         }

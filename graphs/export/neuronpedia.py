@@ -41,9 +41,10 @@ class NeuronpediaExport(NotedExport):
         if isinstance(subject, Comparison):
             raise ValueError("an attribution graph is of one circuit, and this is a comparison: export each run.")
         if all(item.score is None for item in subject.edges):
+            why = (subject.reason or "its edges were not measured").removesuffix(".")
+            instead = " Export a run whose method scores edges." if subject.edges else ""
             raise ValueError(
-                f"links of an attribution graph are weighted by scores, and this circuit has none: "
-                f"{subject.reason or 'its edges were not measured'}"
+                f"links of an attribution graph are weighted by scores, and this circuit has none: {why}.{instead}"
             )
         nodes = [_node(node, subject) for node in subject.nodes if not node.component.is_key_value_head]
         document = {

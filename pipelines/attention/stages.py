@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from circuits.components import Component
 from circuits.data.refused import RefusedPrompts
+from circuits.data.tokenizer import token_texts
 from circuits.lookup import role_meant
 from circuits.profiles.patterns import attention_patterns, check_heads, role_patterns
 from pipelines.engine.result_file import Result
@@ -84,7 +85,7 @@ def _other_prompts(prompts: PromptSet, shown: int, row: str, *, n_heads: int) ->
 
 def _as_text(prompt: Prompt, tokenizer: Tokenizer | None) -> dict[str, Any]:
     """A prompt, its tokens and their roles; tokens by their ids where the model has no tokenizer."""
-    texts = [str(token) if tokenizer is None else tokenizer.decode([token]) for token in prompt.clean]
+    texts = token_texts(prompt.clean, tokenizer)
     text = " ".join(texts) if tokenizer is None else tokenizer.decode(list(prompt.clean))
     return {"text": text, "tokens": texts, "roles": {role: list(places) for role, places in prompt.roles.items()}}
 
@@ -100,6 +101,6 @@ def _heads(settings: Mapping[str, Any]) -> list[Component]:
 
 
 CHECK = Stage("check-attention", 1, check, requires=require_row, title="check what can be read")
-PATTERN = Stage("attention-pattern", 1, pattern, title="attention on a prompt")
-MORE = Stage("attention-more", 1, more_patterns, title="attention on more prompts")
+PATTERN = Stage("attention-pattern", 2, pattern, title="attention on a prompt")
+MORE = Stage("attention-more", 2, more_patterns, title="attention on more prompts")
 BY_ROLE = Stage("attention-by-role", 1, by_role, title="attention by role")

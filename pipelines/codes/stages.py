@@ -53,5 +53,5 @@ def inform(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Res
     )
 
 
-CODE_MEANING = Stage("code-meaning", 1, explain, title="what codes mean")
+CODE_MEANING = Stage("code-meaning", 2, explain, title="what codes mean")
 CODE_INFORMATION = Stage("code-information", 1, inform, title="what codes tell")

@@ -7,7 +7,7 @@ from typing import Any
 
 from circuits.arrays import Bools, Numbers
 from circuits.scores import EdgeScores
-from pipelines.reporting.tables import brackets, print_line, print_table
+from pipelines.reporting.tables import print_line, print_table, value_and_ends
 
 _LEFT_OUT = 4
 
@@ -34,7 +34,7 @@ def print_named_edges(summary: Mapping[str, Any]) -> None:
     """The edges as a table; nothing where none were asked for by name."""
     if (found := summary.get("named_edges")) is None:
         return
-    cells = [[row["edge"], f"{row['score']:+z.3f}", brackets(row["interval"], "+.3f")] for row in found["rows"]]
+    cells = [[row["edge"], *value_and_ends(row["score"], row["interval"], "+.3f")] for row in found["rows"]]
     print_table("edges asked for", ("edge", "effect", "95 % interval"), cells)
     on = "the prompts" if summary["judged_on"] == "same" else f"the {summary['n_choosing']} prompts that choose"
     print_line(

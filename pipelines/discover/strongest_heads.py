@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from graphs.circuit_graph import CircuitGraph, CircuitNode
-from pipelines.reporting.tables import brackets, number, print_line, print_table
+from pipelines.reporting.tables import number, print_line, print_table, value_and_ends
 
 _LISTED = 10
 
@@ -47,8 +47,8 @@ def print_strongest_heads(summary: Mapping[str, Any]) -> None:
     rows = summary["strongest_heads"]
     if not rows:
         return
-    scores = _right([f"{row['score']:+z.3f}" for row in rows])
-    ends = _right([brackets(row["interval"], "+.3f") for row in rows])
+    measured = [value_and_ends(row["score"], row["interval"], "+.3f") for row in rows]
+    scores, ends = (_right([*texts]) for texts in zip(*measured, strict=True))
     n_heads = summary["circuit"]["n_heads"]
     of_all = f"{len(rows)} of {n_heads}" if len(rows) < n_heads else n_heads
     title = "the head in the circuit" if n_heads == 1 else f"strongest {of_all} heads in the circuit"

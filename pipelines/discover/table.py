@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from circuits.components import Component
@@ -14,7 +14,7 @@ from pipelines.discover.settings import RANKINGS
 from pipelines.discover.sizes_tried import larger_sizes
 from pipelines.discover.steepness import steep_in_words
 from pipelines.discover.strongest_heads import print_strongest_heads
-from pipelines.reporting.tables import UNBOUNDED, brackets, print_facts, print_line, with_interval
+from pipelines.reporting.tables import UNBOUNDED, print_facts, print_line, value_and_ends, with_interval
 
 if TYPE_CHECKING:
     from graphs import CircuitEdge, CircuitGraph, CircuitNode
@@ -93,7 +93,7 @@ def _facts(discovery: Discovery) -> Iterator[tuple[str, str]]:
             summed = "\nsums over all outgoing edges" if kind == "MLPs" and not graph.scores_components else ""
             yield heading, "\n".join(_scored(member) for member in scored[: _STRONGEST[kind]]) + summed
     if left_out := summary["strongest_left_out"]:
-        lines = [f"{row['score']:+z.3f} {brackets(row['interval'], '+.3f')}  {row['edge']}" for row in left_out]
+        lines = [f"{_score(row['score'], row['interval'])}  {row['edge']}" for row in left_out]
         against = "\nnegative: works against the behavior" if any(row["score"] < 0 for row in left_out) else ""
         yield "strongest edges left out", "\n".join(lines) + against
 
@@ -177,7 +177,11 @@ def _scored_by(graph: CircuitGraph, kind: str) -> str:
 
 
 def _scored(part: CircuitNode | CircuitEdge) -> str:
-    return f"{part.score:+z.3f} {brackets((part.low, part.high), '+.3f')}  {part.name}"
+    return f"{_score(part.score, (part.low, part.high))}  {part.name}"
+
+
+def _score(value: float | None, ends: Sequence[float | None] | None) -> str:
+    return " ".join(value_and_ends(value or 0.0, ends, "+.3f"))
 
 
 def _edges(n: int) -> str:

@@ -13,12 +13,12 @@ from pipelines.reporting.p_values import Draws, p_text
 from pipelines.reporting.tables import (
     DASH,
     Column,
-    brackets,
     floor_notes,
     measured,
     print_line,
     print_reasons,
     print_table,
+    value_and_ends,
     value_at,
 )
 from pipelines.reporting.tables import number as number_at
@@ -133,26 +133,28 @@ def _cells(row: Mapping[str, Any], *, has_truth: bool) -> dict[str, dict[str, st
     def number(path: str, spec: str = ".3f") -> str:
         return number_at(row, path, spec)
 
-    def interval(of: str, path: str) -> str:
-        return "" if value_at(row, of) is None else f"\n{brackets(value_at(row, path), '.3f')}"
+    def with_ends(path: str, interval: str, share: float | None = None) -> str:
+        value = value_at(row, path)
+        if value is None:
+            return DASH
+        shown, ends = value_and_ends(value, value_at(row, interval), ".3f")
+        return shown + ("" if share is None else f" ({share:z.0%})") + f"\n{ends}"
 
     def judged(path: str) -> str:
-        share, value = value_at(row, f"{path}.share"), f"{path}.value"
-        return number(value) + ("" if share is None else f" ({share:z.0%})") + interval(value, f"{path}.interval")
+        return with_ends(f"{path}.value", f"{path}.interval", value_at(row, f"{path}.share"))
 
     def named(name: str, text: str) -> dict[str, str]:
         return {QUANTITIES[name].heading.replace(", ", ",\n"): text}
 
     def estimate(name: str, path: str) -> dict[str, str]:
-        value = f"{path}.value"
-        return named(name, number(value) + interval(value, f"{path}.interval"))
+        return named(name, with_ends(f"{path}.value", f"{path}.interval"))
 
     least = value_at(row, "minimality.smallest.component")
     quality = {
         "run": row["run"],
         "method": row["method"],
         "edges": f"{row['n_edges']:,}\nof {row['of_edges']:,}",
-        **named("faithfulness", number("faithfulness") + interval("faithfulness", "faithfulness_interval")),
+        **named("faithfulness", with_ends("faithfulness", "faithfulness_interval")),
         **named("distance", judged("distance")),
         **estimate("cpr", "cpr"),
         **estimate("cmd", "cmd"),

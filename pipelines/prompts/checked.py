@@ -43,13 +43,15 @@ class Checked(NamedTuple):
     def summary(self) -> dict[str, Any]:
         """How many lines are good, and how many of these the model answers; negatives are right without the answer."""
         pairs = [row for row in self.rows if row["corrupt_says"] is not None]
+        corrupt = [row for row in pairs if row["corrupt_says"]["is_correct"]]
         return {
             "prompts": len(self.rows),
             "bad_lines": len({number for number, _ in self.faults}),
             "left_out": len(self.left_out),
             "right": sum(row["says"]["is_correct"] != (row["label"] == NEGATIVE) for row in self.rows),
             "pairs": len(pairs),
-            "corrupt_with_the_answer": sum(row["corrupt_says"]["is_correct"] for row in pairs),
+            "corrupt_with_the_answer": len(corrupt),
+            "only_corrupt_with_the_answer": sum(not row["says"]["is_correct"] for row in corrupt),
         }
 
     @property

@@ -15,7 +15,7 @@ from circuits.data.prompt_lines import NEGATIVE, PAIR, Line, parse_entry
 from circuits.data.prompts import PromptSet, copies_in
 from circuits.data.records import Entry
 from circuits.data.text_checks import COULD_BE_ONE, MIXED_SPACES, WITHOUT_SPACE
-from circuits.data.tokenizer import token_texts
+from circuits.data.tokenizer import joined_text, quoted, token_texts
 from circuits.evaluation.first_tokens import FirstToken, first_tokens
 from circuits.metrics import METRICS
 from circuits.model.load import Model, load_for_reading
@@ -34,6 +34,7 @@ from pipelines.runs.shell_text import shell_line
 _NO_ANSWER = "the model does not answer"
 _MIXED = "the prompt holds its answer, and others do not"
 _CORRUPT_ANSWERS = "the corrupt prompt is answered like the clean one"
+_ONLY_CORRUPT = "only the corrupt prompt gets the answer"
 _EXCHANGED = "the answer and the wrong answer look exchanged"
 _LONG = "answers of several tokens"
 _METRIC = METRICS[RunConfig.model_fields["metric"].default]
@@ -135,17 +136,17 @@ def _rows(model: Model, good: Mapping[int, Line], unit: str) -> tuple[Row, ...]:
         for (number, line), says in zip(good.items(), said, strict=True)
     ]
     asking = [row for row in rows if row["label"] != NEGATIVE]
-    copying = [row for row in asking if _copied(row) is not None]
+    copying = [(row, copied) for row in asking if (copied := _copied(row)) is not None]
     if len(copying) < len(asking):
-        for row in copying:
-            detail = f"{_copied(row)!r} stands in it: to copy an answer and to know it are two tasks."
+        for row, copied in copying:
+            detail = f"{quoted(copied)} stands in it: to copy an answer and to know it are two tasks."
             row["notes"].append({"kind": _MIXED, "detail": detail})
     for row, line in zip(rows, good.values(), strict=True):
         # What is not meant to have several is said already.
         kinds = {warning.kind for warning in line.prompt.warnings}
         if line.prompt.has_long_answers and kinds.isdisjoint((COULD_BE_ONE, MIXED_SPACES, WITHOUT_SPACE)):
             long = max([*row["answers"], *row["wrong_answers"]], key=len)
-            row["notes"].append({"kind": _LONG, "detail": f"{' + '.join(map(repr, long))}."})
+            row["notes"].append({"kind": _LONG, "detail": f"{' + '.join(map(quoted, long))}."})
     return tuple(rows)
 
 
@@ -155,7 +156,7 @@ def _copied(row: Row) -> str | None:
     for answer in row["answers"]:
         tokens = [token.strip() for token in answer]
         if any(clean[start : start + len(tokens)] == tokens for start in range(len(clean))):
-            return "".join(answer)
+            return joined_text(answer)
     return None
 
 
@@ -176,12 +177,16 @@ def _row(model: Model, line: Line, says: FirstToken, corrupt: FirstToken | None)
         notes.append({"kind": "answer that differs by a space", "detail": _space(given, top)})
     if says.is_correct == (line.label == NEGATIVE):
         what = "the model gives the answer of a negative" if line.label == NEGATIVE else _NO_ANSWER
-        notes.append({"kind": what, "detail": f"it says {top!r} first ({says.probability:.0%})."})
+        notes.append({"kind": what, "detail": f"it says {quoted(top)} first ({says.probability:.0%})."})
     is_as_wrong = _begins(prompt.wrong_answers, says) and not _begins(prompt.answers, says)
     if corrupt is not None and corrupt.is_correct and is_as_wrong:
         (answered,) = token_texts([corrupt.token], model.tokenizer)
-        detail = f"the clean prompt is answered {top!r}, which stands as wrong, and the corrupt one {answered!r}."
+        clean = f"the clean prompt is answered {quoted(top)}, which stands as wrong"
+        detail = f"{clean}, and the corrupt one {quoted(answered)}."
         notes.append({"kind": _EXCHANGED, "detail": detail})
+    elif corrupt is not None and corrupt.is_correct and not says.is_correct:
+        detail = "the model prefers it there, and not after the clean prompt."
+        notes.append({"kind": _ONLY_CORRUPT, "detail": detail})
     elif corrupt is not None and corrupt.is_correct:
         detail = "what the corrupt prompt changes is not what the answer rests on, for this model."
         notes.append({"kind": _CORRUPT_ANSWERS, "detail": detail})
@@ -198,7 +203,7 @@ def _begins(answers: Sequence[Answer], says: FirstToken) -> bool:
 
 
 def _space(given: str, top: str) -> str:
-    return f"the answer begins with {given!r}, and the model says {top!r}: did you mean {top!r}?"
+    return f"the answer begins with {quoted(given)}, and the model says {quoted(top)}: did you mean {quoted(top)}?"
 
 
 def _says(model: Model, first: FirstToken) -> dict[str, Any]:

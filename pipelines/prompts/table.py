@@ -8,6 +8,7 @@ from typing import Any
 from circuits.data.faults import listed_once
 from circuits.data.left_out import groups_of
 from circuits.data.prompt_files import lines_of
+from circuits.data.tokenizer import quoted
 from circuits.numbers import count_text, numbered, spans
 from pipelines.prompts.checked import LINE, Checked
 from pipelines.reporting.tables import Row, print_line
@@ -67,7 +68,7 @@ def _print_row(row: Row) -> None:
     print_line(f"  clean    {_tokens(row['clean'], image)}")
     if row["corrupt"] is not None:
         changed = [n for n, (a, b) in enumerate(zip(row["clean"], row["corrupt"], strict=True)) if a != b]
-        of_changed = [f"{n} {row['clean'][n]!r} -> {row['corrupt'][n]!r}" for n in changed]
+        of_changed = [f"{n} {quoted(row['clean'][n])} -> {quoted(row['corrupt'][n])}" for n in changed]
         if changed or image is None:
             print_line(f"  corrupt  {_tokens(row['corrupt'], image)}")
         of_changed = [*(["the image"] if image is not None and image["is_changed"] else []), *of_changed]
@@ -85,7 +86,7 @@ def _verdict(row: Row) -> str:
 
 
 def _says(says: Mapping[str, Any]) -> str:
-    return f"{says['token']!r} ({says['probability']:.0%})"
+    return f"{quoted(says['token'])} ({says['probability']:.0%})"
 
 
 def _summary(checked: Checked) -> str:
@@ -96,7 +97,10 @@ def _summary(checked: Checked) -> str:
     if found["prompts"]:
         parts.append(f"{checked.model} answers {found['right']} of {found['prompts']} rightly")
     if found["pairs"]:
-        parts.append(f"{found['corrupt_with_the_answer']} of {found['pairs']} corrupt prompts get the same answer")
+        only = found["only_corrupt_with_the_answer"]
+        same, pairs = found["corrupt_with_the_answer"] - only, count_text(found["pairs"], "corrupt prompt")
+        parts.append(f"{same} of {pairs} {'gets' if same == 1 else 'get'} the same answer")
+        parts += [f"only the corrupt prompt gets it in {only}"] if only else []
     return f"{checked.file}: {'; '.join(parts)}."
 
 
@@ -113,9 +117,9 @@ def _of_role(role: Mapping[str, Any], image: Mapping[str, Any] | None) -> str:
     """The tokens of a role, but those of an image, which are all alike."""
     inside = range(*(image["tokens"] if image is not None else (0, 0)))
     return " ".join(
-        repr(token) for at, token in zip(role["positions"], role["tokens"], strict=True) if at not in inside
+        quoted(token) for at, token in zip(role["positions"], role["tokens"], strict=True) if at not in inside
     )
 
 
 def _answers(answers: Sequence[Sequence[str]]) -> str:
-    return ", ".join(" + ".join(map(repr, tokens)) for tokens in answers)
+    return ", ".join(" + ".join(map(quoted, tokens)) for tokens in answers)

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from circuits.csv_text import csv_text
 from circuits.intervals import Share
-from circuits.numbers import number_text
+from circuits.numbers import number_text, telling
 from circuits.quantities import QUANTITIES, Quantity
 from circuits.visible_text import visible
 from pipelines.reporting.fitting import in_room, table_width
@@ -67,10 +67,9 @@ class Column:
             return DASH
         if self.draws is not None:
             return p_shown(value, is_bound=is_at_floor(self, row))
-        return value if isinstance(value, str) else number_text(value, self.format) + self._ends(row)
-
-    def _ends(self, row: Row) -> str:
-        return "" if self.interval is None else f" {brackets(value_at(row, self.interval), self.format)}"
+        if isinstance(value, str) or self.interval is None:
+            return value if isinstance(value, str) else number_text(value, self.format)
+        return " ".join(value_and_ends(value, value_at(row, self.interval), self.format))
 
 
 def measured(
@@ -141,11 +140,22 @@ def brackets(ends: Sequence[float | None] | None, spec: str) -> str:
     return f"[{number_text(low, spec)}, {number_text(high, spec)}]"
 
 
+def value_and_ends(value: float, ends: Sequence[float | None] | None, spec: str) -> tuple[str, str]:
+    """A measured value and its interval in brackets, in significant digits where decimals show nothing of the value.
+
+    >>> from pipelines.reporting.tables import value_and_ends
+    >>> value_and_ends(0.25, [0.1, 0.4], ".3f"), value_and_ends(0.0000126, [None, None], ".3f")
+    (('0.250', '[0.100, 0.400]'), ('1.26e-05', '[-]'))
+    """
+    spec = telling(spec, value, ends)
+    return number_text(value, spec), brackets(ends, spec)
+
+
 def with_interval(values: Row, name: str, spec: str) -> str:
     """A number and its interval, `NAME_interval`; words where the number is not defined."""
     if values[name] is None:
         return UNDEFINED
-    return f"{number_text(values[name], spec)} {brackets(values[f'{name}_interval'], spec)}"
+    return " ".join(value_and_ends(values[name], values[f"{name}_interval"], spec))
 
 
 def as_csv(rows: Sequence[Row], columns: Sequence[Column] | None = None) -> bytes:

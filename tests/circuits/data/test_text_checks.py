@@ -93,8 +93,18 @@ def test_an_answer_given_twice_is_refused_also_as_two_texts_of_one_token() -> No
     with pytest.raises(ValueError, match="wrong_answers hold token 6 twice"):
         Prompt((1, 2), (3, 2), (5,), (6, 6))
     # Spaces are no part of this tokenizer's words.
-    with pytest.raises(ValueError, match="twice"):
+    with pytest.raises(ValueError, match=r"^answers hold ' Mary' \(also written 'Mary'\) twice"):
         prompt(tokenizer_of("words"), **TO_MARY | {"answers": [" Mary", "Mary"]})
+
+
+def test_a_text_that_begins_another_is_refused_in_their_words_and_once(digits: Any) -> None:
+    with pytest.raises(ValueError, match="is the beginning of") as refused:
+        prompt(digits, "The capital of France is", answers=[" Paris", " Paris 17"])
+    assert str(refused.value).startswith("answer ' Paris' is the beginning of answer ' Paris 17': what says the second")
+    assert str(refused.value).count("is the beginning of") == 1
+    (paris,) = digits(" Paris", add_special_tokens=False)["input_ids"]
+    with pytest.raises(ValueError, match=rf"answer \[{paris}\] is the beginning of answer ' Paris 17'"):
+        prompt(digits, "The capital of France is", answers=[paris, " Paris 17"])
 
 
 def test_answers_with_and_without_a_space_are_named(digits: Any) -> None:

@@ -177,6 +177,15 @@ def test_a_model_of_another_kind_is_refused_in_one_line(tmp_path: Path):
     assert "\n" not in str(caught.value)
 
 
+def test_an_encoder_decoder_model_is_called_so(tmp_path: Path):
+    from transformers import T5Config, T5ForConditionalGeneration
+
+    config = T5Config(vocab_size=20, d_model=8, d_kv=4, d_ff=8, num_layers=1, num_heads=2)
+    T5ForConditionalGeneration(config).save_pretrained(tmp_path / "t5")
+    with pytest.raises(ValueError, match="it is of type 't5', an encoder-decoder model; circuits are found in models"):
+        load_model(str(tmp_path / "t5"))
+
+
 @pytest.mark.parametrize(
     ("raised", "said"),
     [

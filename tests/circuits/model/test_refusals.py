@@ -15,17 +15,18 @@ from circuits.model.load import load_model, model_from_module
 from tests.circuits.unusual_models import head_normed, unsupported
 from tests.conftest import random_module, random_prompts
 
+VARIANT, OTHERS = "transformer-lens does not support this variant of", "; others of the family may run"
 REASONS = {
     "mpt": "MptForCausalLM is not supported: its MLP, a MptMLP, cannot be run on its input alone",
     "opt-projected": "its layers write 32 numbers per position and its unembedding reads 16",
     "opt-350m": "its layers write 32 numbers per position and its unembedding reads 16",
-    "opt-post-norm": "transformer-lens cannot run OPTForCausalLM: .*final_layer_norm",
-    "opt-unnormed": "transformer-lens cannot run OPTForCausalLM: .*final_layer_norm",
+    "opt-post-norm": f"{VARIANT} OPTForCausalLM{OTHERS}: .*final_layer_norm",
+    "opt-unnormed": f"{VARIANT} OPTForCausalLM{OTHERS}: .*final_layer_norm",
     "llama4": "its rotary embeddings are one table of complex64, not cosines and sines",
-    "xlnet": "transformer-lens cannot wrap XLNetLMHeadModel: Unsupported architecture",
-    "convolutions": "transformer-lens cannot run Lfm2ForCausalLM",
-    "alibi": "transformer-lens cannot run FalconForCausalLM: .*logits differ",
-    "phi-normed": "transformer-lens cannot wrap PhiForCausalLM: .*q_layernorm",
+    "xlnet": "transformer-lens does not support XLNetLMHeadModel: Unsupported architecture",
+    "convolutions": f"{VARIANT} Lfm2ForCausalLM{OTHERS}",
+    "alibi": f"{VARIANT} FalconForCausalLM{OTHERS}: .*logits differ",
+    "phi-normed": f"{VARIANT} PhiForCausalLM{OTHERS}: .*q_layernorm",
 }
 
 

@@ -107,8 +107,11 @@ def test_ports_are_summed_and_keys_of_a_group_are_shared(edge_scores_of: Any):
 def test_zero_and_not_measured_differ():
     names = ("input->a0.h0<v>", "a0.h0->logits", "input->logits")
     listed = CircuitGraph.from_edges(WIRINGS[0], map(Edge.parse, names))
-    with pytest.raises(ValueError, match="weighted by scores, and this circuit has none: its edges were not measured"):
+    with pytest.raises(
+        ValueError, match="weighted by scores, and this circuit has none: its edges were not measured"
+    ) as refused:
         NEURONPEDIA.to_bytes(listed)
+    assert str(refused.value).endswith("not measured. Export a run whose method scores edges.")
     known = {"a0.h0->logits": 0.0, "input->logits": -2.0}
     partly = replace(listed, edges=tuple(replace(item, score=known.get(item.name)) for item in listed.edges))
     assert written(partly)["links"] == [
@@ -131,5 +134,5 @@ def test_what_the_format_cannot_hold_is_refused(random_edge_scores: Any):
     with pytest.raises(ValueError, match="of one circuit, and this is a comparison"):
         NEURONPEDIA.to_bytes(compare(circuit, circuit))
     empty = CircuitGraph.from_scores(random_edge_scores(WIRINGS[0], seed=1), Greedy(0))
-    with pytest.raises(ValueError, match=r"this circuit has none: .* chose no edge"):
+    with pytest.raises(ValueError, match=r"this circuit has none: .* chose no edge.*\.$"):
         NEURONPEDIA.to_bytes(empty)

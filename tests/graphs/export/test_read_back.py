@@ -92,12 +92,13 @@ def test_the_same_circuit_gives_the_same_bytes(circuit: CircuitGraph):
 
 def values_of(name: str, data: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
     """Name of a node or an edge -> its attributes in the file, by the reader of another package where there is one."""
-    if name == "cytoscape":
-        elements = json.loads(data)["elements"]
-        nodes, edges = ({entry["data"]["id"]: entry["data"] for entry in elements[kind]} for kind in ("nodes", "edges"))
-        return nodes, edges
-    read = {"graphml": lambda stream: nx.read_graphml(stream, force_multigraph=True), "gexf": nx.read_gexf}[name]
+    read = {
+        "graphml": lambda stream: nx.read_graphml(stream, force_multigraph=True),
+        "gexf": nx.read_gexf,
+        "cytoscape": lambda stream: nx.cytoscape_graph(json.load(stream)),
+    }[name]
     flat = read(io.BytesIO(data))
+    assert flat.is_directed()
     return dict(flat.nodes(data=True)), {values.get("name"): values for *_, values in flat.edges(data=True)}
 
 

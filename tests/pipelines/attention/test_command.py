@@ -31,7 +31,7 @@ def test_heads_written_by_hand_attend_where_they_were_written_to(tmp_path: Path,
     asked = ("attention", str(tmp_path / "prompts.jsonl"), "--model", str(model), "--heads", "a0.h0,a1.h1")
     answer = circuits(*asked, "--prompt", "2", "--json").json
     tokens = prompts.prompts[2].clean
-    assert answer["tokens"] == [str(token) for token in tokens]
+    assert answer["tokens"] == [f"<{token}>" for token in tokens]
     before, again = np.array(answer["weights"])
     assert (before.argmax(1)[1:] == np.arange(len(tokens) - 1)).all()
     assert tokens[again[-1].argmax()] == prompts.prompts[2].answers[0]
@@ -45,7 +45,7 @@ def test_heads_written_by_hand_attend_where_they_were_written_to(tmp_path: Path,
     assert [one["prompt"] for one in others] == [0, 1, 3, 4, 5]
     for one in others:
         own = prompts.prompts[one["prompt"]]
-        assert one["tokens"] == [str(token) for token in own.clean]
+        assert one["tokens"] == [f"<{token}>" for token in own.clean]
         assert one["token_roles"] == {"END": [len(own.clean) - 1]}
         assert own.clean[np.array(one["weights"])[1, -1].argmax()] == own.answers[0]
     text = circuits(*asked, "--prompt", "2").stdout

@@ -64,6 +64,7 @@ def test_a_new_file_of_every_format_is_accepted_and_answered(
         "right": 2,
         "pairs": 2,
         "corrupt_with_the_answer": 0,
+        "only_corrupt_with_the_answer": 0,
     }
     assert found["notes"] == []
 
@@ -122,6 +123,26 @@ def test_what_the_model_does_not_answer_is_said_with_the_lines(circuits: Callabl
         "the model gives the answer of a negative": [1],
         "the model does not answer": [2],
     }
+
+
+def test_a_corrupt_prompt_that_alone_gets_the_answer_is_not_said_to_be_answered_like_the_clean_one(
+    circuits: Callable[..., Any], tmp_path: Path
+) -> None:
+    # Both sides get ' Martin' in the first; in the second only the corrupt one is answered.
+    same = pair("David", "Martin", corrupt=TEXT.format("David", "Martin", "David").replace("bridge", "farm"))
+    only = pair("Martin", "David", answers=[" Martin"], wrong_answers=[])
+    answer = circuits("prompts", "check", write(tmp_path / "own.jsonl", same, only))
+    assert answer.exit_code == 0
+    said = {line.partition(":")[0] for line in answer.stdout.splitlines()}
+    assert {
+        "the corrupt prompt is answered like the clean one (line 1)",
+        "only the corrupt prompt gets the answer (line 2)",
+        "the model does not answer (line 2)",
+    } <= said
+    assert answer.stdout.splitlines()[-1].endswith(
+        "reference answers 1 of 2 rightly; 1 of 2 corrupt prompts gets the same answer; "
+        "only the corrupt prompt gets it in 1."
+    )
 
 
 def test_answers_that_some_prompts_hold_and_others_do_not_are_doubted(

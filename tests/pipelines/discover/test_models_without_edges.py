@@ -27,8 +27,9 @@ def gemma(tmp_path_factory):
 
 
 def test_edge_methods_are_refused_with_the_reason(gemma, tmp_path):
-    with pytest.raises(ValueError, match="'eap-ig' cannot run on 'model': a norm after the attention"):
+    with pytest.raises(ValueError, match="'eap-ig' cannot run on 'model': a norm after the attention") as refused:
         discover(gemma / "prompts.jsonl", model=str(gemma / "model"), out=tmp_path)
+    assert str(refused.value).endswith(". Methods that score components, such as activation-patching, run on it.")
 
 
 def test_component_methods_give_a_circuit_whose_faithfulness_is_that_of_its_components(gemma, tmp_path):

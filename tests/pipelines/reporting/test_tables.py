@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import re
+from typing import Any
 
 import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
 from pipelines.reporting.fitting import in_room
-from pipelines.reporting.tables import Column, as_csv, console, print_table, value_at
+from pipelines.reporting.tables import Column, as_csv, console, print_table, value_at, with_interval
 
 
 def test_a_column_called_after_a_model_with_a_dot_holds_its_values():
@@ -137,6 +138,24 @@ def test_no_column_is_lost_where_a_terminal_has_no_room_for_any(
 ):
     text = "".join(printed_in(20, capsys, monkeypatch))
     assert all(cell in text for cell in (*HEADINGS[:3], "Jaccard", "[0.80, 0.90]", "(0.46, p <= .0050)"))
+
+
+@pytest.mark.parametrize(
+    ("value", "ends", "shown"),
+    [
+        (1.26e-5, [None, None], "1.26e-05 [-]"),
+        (0.00031, [0.0001, 0.0005], "0.00031 [0.0001, 0.0005]"),
+        (-0.00031, [-0.0005, -0.0001], "-0.00031 [-0.0005, -0.0001]"),
+        (0.0004, [-0.01, 0.01], "0.000 [-0.010, 0.010]"),
+        (0.0, [None, None], "0.000 [-]"),
+        (0.001, [0.0001, 0.002], "0.001 [0.000, 0.002]"),
+    ],
+    ids=["unbounded", "above", "below", "noise", "zero", "told"],
+)
+def test_small_values_that_are_known_have_significant_digits(value: float, ends: list[Any], shown: str):
+    row = {"gap": value, "gap_interval": ends}
+    assert with_interval(row, "gap", ".3f") == shown
+    assert Column("gap", format=".3f", interval="gap_interval").text(row) == shown
 
 
 @pytest.mark.parametrize("width", [80, 40, 24])
