@@ -154,7 +154,7 @@ def test_a_kind_whose_paths_are_weak_is_drawn_too(edge_scores_of):
     shared |= {f"a0.h{index}->logits": 9.0 - index for index in range(4)} | {"input->m1": 0.2, "m1->logits": 0.1}
     sides = [edge_scores_of(side, wiring=PLAIN) for side in (shared, {**shared, "a0.h0->m1": 0.5})]
     graphs = [CircuitGraph.from_scores(side, TopEdges(n)) for side, n in zip(sides, (10, 11), strict=True)]
-    part = show(scene_of(graphs), DrawingSettings(), 5)
+    part = show(scene_of(graphs), DrawingSettings(), 4)
     assert {membership_of(line) for line in part.scene.lines} == {"shared", "only_b"}
 
 
