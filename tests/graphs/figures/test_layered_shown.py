@@ -148,6 +148,16 @@ def test_what_is_chosen_of_a_comparison_has_some_of_each_kind(edge_scores_of, se
     assert part.rules[-1].endswith("in turn of what both have and what either has alone")
 
 
+def test_a_kind_whose_paths_are_weak_is_drawn_too(edge_scores_of):
+    # The one edge of the second alone leads on through the weakest of those that both have.
+    shared = {f"input->a0.h{index}<v>": 9.0 - index for index in range(4)}
+    shared |= {f"a0.h{index}->logits": 9.0 - index for index in range(4)} | {"input->m1": 0.2, "m1->logits": 0.1}
+    sides = [edge_scores_of(side, wiring=PLAIN) for side in (shared, {**shared, "a0.h0->m1": 0.5})]
+    graphs = [CircuitGraph.from_scores(side, TopEdges(n)) for side, n in zip(sides, (10, 11), strict=True)]
+    part = show(scene_of(graphs), DrawingSettings(), 4)
+    assert {membership_of(line) for line in part.scene.lines} == {"shared", "only_b"}
+
+
 def test_so_many_of_the_strongest_as_asked_are_the_strongest_also_of_a_comparison(edge_scores_of):
     both = of_two(edge_scores_of, (9.0, 8.0, 7.0, 6.0), (0.5, 0.4), (0.3, 0.2))
     part = show(scene_of([both.a, both.b]), DrawingSettings(top=6), 6)
