@@ -433,7 +433,7 @@ def test_noise_at_a_missing_role_is_refused():
         Noise(at="subject").check(image_pairs())
     first, second = image_pairs(2).prompts
     prompts = PromptSet("some", (first, replace(second, roles={})))
-    with pytest.raises(ValueError, match=r"role 'word', which 1 of 2 prompts lack \(the first is prompt 1\)"):
+    with pytest.raises(ValueError, match=r"role 'word', which 1 of 2 prompts lacks \(the first is prompt 1\)"):
         Noise(at="word").check(prompts)
 
 

@@ -481,7 +481,7 @@ def test_copies_that_only_the_tokenizer_makes_are_told(circuits: Callable[..., A
     found = checked(circuits, write(tmp_path / "own.jsonl", one, one | {"clean": one["clean"] + " "}))
     assert found["left_out"] == []
     assert found["remarks"] == [
-        "2 prompts hold 1 different ones: copies are no further evidence, and intervals over them are too narrow."
+        "2 prompts hold 1 different one: copies are no further evidence, and intervals over them are too narrow."
     ]
 
 
