@@ -95,9 +95,9 @@ class Corrupt(Ablation):
         same = [number for number, p in enumerate(prompts) if p.image is not None and p.first_difference == len(p)]
         if same:
             raise RefusedPrompts(
-                f"ablation 'corrupt' takes values from each prompt's partner, and {len(same)} of {len(prompts)} "
-                f"prompts show the same image and text (the first is {prompts.called(same[0])}). Give a corrupt image, "
-                "or choose 'image-noise'.",
+                f"ablation 'corrupt' takes values from each prompt's partner, and {len(same)} of "
+                f"{count_text(len(prompts), 'prompt')} {'shows' if len(same) == 1 else 'show'} the same image "
+                f"and text (the first is {prompts.called(same[0])}). Give a corrupt image, or choose 'image-noise'.",
                 same,
             )
         if equal := prompts.unchanged:

@@ -75,8 +75,9 @@ class Metric:
         lacking = [number for number, prompt in enumerate(prompts) if not prompt.wrong_answers]
         if lacking:
             raise RefusedPrompts(
-                f"metric {self.name!r} compares answers with wrong answers, but {len(lacking)} of {len(prompts)} "
-                f"prompts have no wrong answer (the first is {prompts.called(lacking[0])}). Add 'wrong_answers' (with "
+                f"metric {self.name!r} compares answers with wrong answers, but {len(lacking)} of "
+                f"{count_text(len(prompts), 'prompt')} {'has' if len(lacking) == 1 else 'have'} no wrong answer (the "
+                f"first is {prompts.called(lacking[0])}). Add 'wrong_answers' (with "
                 f"ids: 'wrong_answer_ids'), or use {self.instead(prompts)!r}.",
                 lacking,
             )

@@ -414,7 +414,7 @@ def test_labeled_prompts_need_another_ablation(circuits: Callable[..., Any], tmp
     positive = {"prompt": "Because David and Martin were leaving", "label": "positive", "answers": [" the"]}
     file = write(tmp_path / "own.jsonl", positive | {"label": "negative", "prompt": "Because David"}, positive)
     found = checked(circuits, file)
-    assert "compares answers with wrong answers, but 1 of 1 prompts" in found["refusals"][0]
+    assert "compares answers with wrong answers, but 1 of 1 prompt has no wrong answer" in found["refusals"][0]
     assert "(the first is line 2 of own.jsonl)" in found["refusals"][0]
     assert "without partners" in found["refusals"][1]
     asked = found["instead"].split()[1:]
