@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, get_args
 from circuits.citations import LI_2025, MENG_2022, WANG_2023, ZHANG_2024, Citation
 from circuits.data.refused import RefusedPrompts
 from circuits.lookup import role_meant
+from circuits.numbers import count_text
 from circuits.registry import Registry, subclass_of
 
 if TYPE_CHECKING:
@@ -94,15 +95,16 @@ class Corrupt(Ablation):
         same = [number for number, p in enumerate(prompts) if p.image is not None and p.first_difference == len(p)]
         if same:
             raise RefusedPrompts(
-                f"ablation 'corrupt' takes values from each prompt's partner, and {len(same)} of {len(prompts)} "
-                f"prompts show the same image and text (the first is {prompts.called(same[0])}). Give a corrupt image, "
-                "or choose 'image-noise'.",
+                f"ablation 'corrupt' takes values from each prompt's partner, and {len(same)} of "
+                f"{count_text(len(prompts), 'prompt')} {'shows' if len(same) == 1 else 'show'} the same image "
+                f"and text (the first is {prompts.called(same[0])}). Give a corrupt image, or choose 'image-noise'.",
                 same,
             )
         if equal := prompts.unchanged:
             raise RefusedPrompts(
                 "ablation 'corrupt' takes values from each prompt's partner, and clean and corrupt are the same tokens "
-                f"in {len(equal)} of {len(prompts)} pairs (the first is {prompts.called(equal[0])}): nothing can "
+                f"in {len(equal)} of {count_text(len(prompts), 'pair')} (the first is "
+                f"{prompts.called(equal[0])}): nothing can "
                 "differ. Choose another ablation, such as 'mean', or corrupt prompts that differ from the clean ones; "
                 "in Python, `prompts.without_unchanged()` leaves these pairs out.",
                 equal,
@@ -180,8 +182,9 @@ class Noise(NoiseAblation):
         lacking = [number for number, prompt in enumerate(prompts) if self.at not in prompt.roles]
         if lacking:
             raise RefusedPrompts(
-                f"noise is to be added at role {self.at!r}, which {len(lacking)} of {len(prompts)} prompts lack (the "
-                f"first is {prompts.called(lacking[0])}).",
+                f"noise is to be added at role {self.at!r}, which {len(lacking)} of "
+                f"{count_text(len(prompts), 'prompt')} {'lacks' if len(lacking) == 1 else 'lack'} "
+                f"(the first is {prompts.called(lacking[0])}).",
                 lacking,
             )
 
@@ -243,7 +246,8 @@ class ImageNoise(NoiseAblation):
         lacking = [number for number, prompt in enumerate(prompts) if prompt.image is None]
         if lacking:
             raise RefusedPrompts(
-                f"ablation {self.name!r} puts noise on images, and {len(lacking)} of {len(prompts)} prompts have none "
+                f"ablation {self.name!r} puts noise on images, and {len(lacking)} of "
+                f"{count_text(len(prompts), 'prompt')} {'has' if len(lacking) == 1 else 'have'} none "
                 f"(the first is {prompts.called(lacking[0])}). For text, choose 'noise' or 'corrupt'.",
                 lacking,
             )
@@ -373,7 +377,8 @@ class Mean(Ablation):
         n_known, n_asked = len(self.means.embedded), int(batch.of_sequences.sum(1).max())
         if self.by_position and n_known < n_asked:
             raise ValueError(
-                f"ablation {self.name!r}: a prompt has {n_asked} tokens, the longest of the reference set "
+                f"ablation {self.name!r}: a prompt has {count_text(n_asked, 'token')}, the longest of the "
+                f"reference set "
                 f"{n_known}. Add a longer one to the reference set, or use 'mean'."
             )
 

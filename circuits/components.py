@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from circuits.cached import cached_property
 from circuits.kinds import KINDS, PORTS, Kind, Port, Sublayer
 from circuits.lookup import lookup
+from circuits.numbers import count_text
 
 _READER = re.compile(rf"([^<>]+)(?:<([{''.join(PORTS)}])>)?")
 
@@ -298,7 +299,8 @@ class Wiring:
             raise ValueError(f"{self.n_heads} heads joined into one part: set n_heads=1 and n_kv_heads=1.")
         if min(self.n_layers, self.n_heads, self.n_kv_heads) < 1 or self.n_heads % self.n_kv_heads:
             raise ValueError(
-                f"{self.n_layers} layers of {self.n_heads} heads on {self.n_kv_heads} key-value heads: all must be "
+                f"{count_text(self.n_layers, 'layer')} of {count_text(self.n_heads, 'head')} on "
+                f"{count_text(self.n_kv_heads, 'key-value head')}: all must be "
                 "at least 1, and the heads a multiple of the key-value heads."
             )
 
@@ -311,9 +313,9 @@ class Wiring:
     def shape(self) -> str:
         """Its shape in words: `2 layers of 4 heads on 2 key-value heads`, and what is unusual about it."""
         groups = f" on {self.n_kv_heads} key-value heads" if self.is_grouped else ""
-        heads = "with their heads joined" if self.joins_heads else f"of {self.n_heads} heads{groups}"
+        heads = "with their heads joined" if self.joins_heads else f"of {count_text(self.n_heads, 'head')}{groups}"
         parallel = ", attention and MLP in parallel" if self.is_parallel else ""
-        return f"{self.n_layers} layers {heads}{'' if self.has_mlps else ' without MLPs'}{parallel}"
+        return f"{count_text(self.n_layers, 'layer')} {heads}{'' if self.has_mlps else ' without MLPs'}{parallel}"
 
     @property
     def ungrouped(self) -> Wiring:

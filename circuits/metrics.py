@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from circuits.data.prompts import Prompt, PromptSet
 from circuits.data.refused import RefusedPrompts
+from circuits.numbers import count_text
 from circuits.registry import Registry, instance_of
 
 if TYPE_CHECKING:
@@ -74,8 +75,9 @@ class Metric:
         lacking = [number for number, prompt in enumerate(prompts) if not prompt.wrong_answers]
         if lacking:
             raise RefusedPrompts(
-                f"metric {self.name!r} compares answers with wrong answers, but {len(lacking)} of {len(prompts)} "
-                f"prompts have no wrong answer (the first is {prompts.called(lacking[0])}). Add 'wrong_answers' (with "
+                f"metric {self.name!r} compares answers with wrong answers, but {len(lacking)} of "
+                f"{count_text(len(prompts), 'prompt')} {'has' if len(lacking) == 1 else 'have'} no wrong answer (the "
+                f"first is {prompts.called(lacking[0])}). Add 'wrong_answers' (with "
                 f"ids: 'wrong_answer_ids'), or use {self.instead(prompts)!r}.",
                 lacking,
             )
@@ -101,7 +103,8 @@ class Metric:
         first = prompts.prompts[long[0]]
         n_tokens = 1 + max(map(len, first.continuations))
         raise RefusedPrompts(
-            f"metric {self.name!r} reads one token, and answers of {len(long)} of {len(prompts)} prompts have several "
+            f"metric {self.name!r} reads one token, and answers of {len(long)} of "
+            f"{count_text(len(prompts), 'prompt')} have several "
             f"(the first is {prompts.called(long[0])}, with up to {n_tokens}). Use {self.instead(prompts)!r}, which "
             "takes answers of any length, or give answers of one token.",
             long,

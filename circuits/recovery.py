@@ -21,6 +21,7 @@ from circuits.arrays import Bools, Floats
 from circuits.frames import component_frame
 from circuits.html_text import html_block, html_grid, html_note
 from circuits.intervals import Interval, ratio_t_interval, t_interval
+from circuits.numbers import count_text
 from circuits.scores import ComponentScores
 
 if TYPE_CHECKING:
@@ -59,7 +60,10 @@ class Trace:
 
     def __repr__(self) -> str:
         origin, positions = self.scores.provenance, len(self.scores.positions)
-        return f"<Trace of {origin.task}: {len(self.scores.components)} components at {positions} positions>"
+        return (
+            f"<Trace of {origin.task}: {count_text(len(self.scores.components), 'component')} at "
+            f"{count_text(positions, 'position')}>"
+        )
 
     def to_frame(self) -> pd.DataFrame:
         """A pandas frame with one row per position and component: the share of the gap that restoring it brings back.

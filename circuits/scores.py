@@ -28,6 +28,7 @@ from circuits.frames import (
 from circuits.html_heads import html_heads
 from circuits.html_text import html_block, html_note, html_table
 from circuits.intervals import Interval, t_interval
+from circuits.numbers import count_text
 from circuits.visible_text import value_text
 
 if TYPE_CHECKING:
@@ -142,8 +143,8 @@ class EdgeScores:
             _require_shape("trials", self.trials.shape, (len(self.trials), n_edges))
 
     def __repr__(self) -> str:
-        measured = f"{np.count_nonzero(self.measured):,} of {self.wiring.n_edges:,} edges"
-        return f"<EdgeScores {self._about}: {measured}, {self.n_prompts} prompts>"
+        measured = f"{np.count_nonzero(self.measured):,} of {count_text(self.wiring.n_edges, 'edge')}"
+        return f"<EdgeScores {self._about}: {measured}, {count_text(self.n_prompts, 'prompt')}>"
 
     def _repr_html_(self) -> str:
         frame = self.to_frame()
@@ -297,7 +298,7 @@ class ComponentScores:
     def __repr__(self) -> str:
         parts = f"{len(self.components)} components at {len(self.positions)} position(s)"
         about = f"{self.provenance.task}, {self.provenance.method}".removeprefix(", ")
-        return f"<ComponentScores {about}: {parts}, {self.n_prompts} prompts>"
+        return f"<ComponentScores {about}: {parts}, {count_text(self.n_prompts, 'prompt')}>"
 
     def _repr_html_(self) -> str:
         frame = self.to_frame()

@@ -24,6 +24,7 @@ from circuits.data.images import Picture
 from circuits.data.prompts import END, Prompt, PromptSet
 from circuits.data.regions import patches_of
 from circuits.data.text_prompts import prompt_from_text
+from circuits.numbers import count_text
 
 if TYPE_CHECKING:
     from circuits.data.image_processor import Vision
@@ -70,7 +71,9 @@ def image_prompts(name: str, questions: Sequence[ImageQuestion], vision: Vision)
             faults.append(f"  question {number} ({question.source}, {question.object_name!r}): {error}")
     if faults:
         shown = [*faults[:20], *([f"  ... and {len(faults) - 20} more"] if len(faults) > 20 else [])]
-        raise ValueError(f"{name}: {len(faults)} of {len(questions)} questions cannot be asked.\n" + "\n".join(shown))
+        raise ValueError(
+            f"{name}: {len(faults)} of {count_text(len(questions), 'question')} cannot be asked.\n" + "\n".join(shown)
+        )
     return PromptSet(name, tuple(prompts))
 
 

@@ -20,6 +20,7 @@ from circuits.data.answers import Answer, answer_of, as_json, continuations_of, 
 from circuits.data.faults import Faults, each
 from circuits.data.images import Picture
 from circuits.data.text_checks import PromptWarning
+from circuits.numbers import count_text
 
 END = "END"
 NO_ANSWER = "no answer is given: `answers` needs at least one token."
@@ -86,7 +87,8 @@ class Prompt:
         faults = Faults()
         if len(self.clean) != len(self.corrupt):
             faults.add(
-                f"clean has {len(self.clean)} tokens, corrupt {len(self.corrupt)}; patching needs one-to-one "
+                f"clean has {count_text(len(self.clean), 'token')}, corrupt {len(self.corrupt)}; patching needs "
+                f"one-to-one "
                 "positions. Choose words of equal token length."
             )
         faults.in_call(self._set_answers)
@@ -109,7 +111,9 @@ class Prompt:
         """Set the answer's position and the roles, whose positions are those of the clean prompt."""
         faults = Faults()
         if not -len(self.clean) <= self.answer_position < len(self.clean):
-            faults.add(f"answer_position is {self.answer_position}, but the prompt has {len(self.clean)} tokens.")
+            faults.add(
+                f"answer_position is {self.answer_position}, but the prompt has {count_text(len(self.clean), 'token')}."
+            )
         object.__setattr__(self, "answer_position", self.answer_position % len(self.clean))
         is_long = any(
             isinstance(answer, (tuple, list)) and len(answer) > 1 for answer in (*self.answers, *self.wrong_answers)
@@ -125,7 +129,8 @@ class Prompt:
         for role, at in roles.items():
             if not at or not all(0 <= position < len(self.clean) for position in at):
                 faults.add(
-                    f"role {role!r} is at positions {list(at)}, but the prompt has {len(self.clean)} tokens, 0 to "
+                    f"role {role!r} is at positions {list(at)}, but the prompt has "
+                    f"{count_text(len(self.clean), 'token')}, 0 to "
                     f"{len(self.clean) - 1}."
                 )
         object.__setattr__(self, "roles", roles | ({END: own} if roles[END] == own else {}))
@@ -231,7 +236,7 @@ class PromptSet:
 
     def __repr__(self) -> str:
         of = "pairs" if self.is_paired else f"positives, {len(self.negatives)} negatives"
-        return f"<PromptSet {self.task}: {len(self)} {of} of up to {max(map(len, self.prompts))} tokens>"
+        return f"<PromptSet {self.task}: {len(self)} {of} of up to {count_text(max(map(len, self.prompts)), 'token')}>"
 
     @property
     def n_distinct(self) -> int:
@@ -269,8 +274,8 @@ class PromptSet:
             return self
         kept = tuple(prompt for number, prompt in enumerate(self.prompts) if number not in left_out)
         note = (
-            f"{len(left_out)} of {len(self)} pairs are left out, as their clean and corrupt prompts are equal: "
-            f"{self._listed(left_out)}."
+            f"{len(left_out)} of {count_text(len(self), 'pair')} {'is' if len(left_out) == 1 else 'are'} left out, as "
+            f"{'its' if len(left_out) == 1 else 'their'} clean and corrupt prompts are equal: {self._listed(left_out)}."
         )
         return replace(self, prompts=kept, notes=(*self.notes, note))
 
@@ -394,8 +399,8 @@ def copies_in(prompts: PromptSet) -> list[str]:
     if prompts.n_distinct == len(prompts):
         return []
     return [
-        f"{len(prompts)} prompts hold {prompts.n_distinct} different ones: copies are no further evidence, and "
-        "intervals over them are too narrow."
+        f"{len(prompts)} prompts hold {count_text(prompts.n_distinct, 'different one')}: copies are no further "
+        "evidence, and intervals over them are too narrow."
     ]
 
 

@@ -12,6 +12,7 @@ from circuits.data.prompts import END, Prompt, PromptSet
 from circuits.data.tokenizer import Tokenizer, joined_text, quoted, token_texts
 from circuits.html_text import html_block, html_legend, html_note, html_tokens
 from circuits.lookup import unknown
+from circuits.numbers import count_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -164,13 +165,15 @@ class ReadablePrompts(Sequence[ReadablePrompt]):
         return pd.DataFrame(rows, columns=["prompt", "position", "token", "corrupt_token", "role"])
 
     def __repr__(self) -> str:
-        return f"<{len(self)} prompts of {self.prompt_set.task}: {self._prompts[0].clean!r}, ...>"
+        return f"<{count_text(len(self), 'prompt')} of {self.prompt_set.task}: {self._prompts[0].clean!r}, ...>"
 
     def _repr_html_(self) -> str:
         names = [role for role in self.roles if role != END]
         shown = "".join(prompt.html_lines(names) for prompt in self._prompts[:_SHOWN])
         more = html_note(f"... and {len(self) - _SHOWN} more") if len(self) > _SHOWN else ""
-        return html_block(f"{len(self)} prompts of {self.prompt_set.task}", html_legend(names), shown, more)
+        return html_block(
+            f"{count_text(len(self), 'prompt')} of {self.prompt_set.task}", html_legend(names), shown, more
+        )
 
 
 def _role_at(prompt: ReadablePrompt, position: int) -> str | None:

@@ -11,6 +11,7 @@ from unicodedata import category
 
 from circuits.data.answers import Answer, tokens_of
 from circuits.data.tokenizer import Tokenizer, ids_of, next_token, next_tokens, quoted, token_texts
+from circuits.numbers import count_text
 
 WITHOUT_SPACE, MIXED_SPACES = "answers without a leading space", "answers with and without a leading space"
 """Kinds of warnings about the space in front of answers."""
@@ -46,7 +47,7 @@ def summary_of(
         for warning in own:
             by_kind.setdefault(warning.kind, {}).setdefault(number, warning.detail)
     return [
-        f"{kind} ({len(found)} of {n_prompts} prompts: {listed([*found])}): {next(iter(found.values()))}"
+        f"{kind} ({len(found)} of {count_text(n_prompts, 'prompt')}: {listed([*found])}): {next(iter(found.values()))}"
         for kind, found in by_kind.items()
     ]
 

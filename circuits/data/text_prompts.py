@@ -15,6 +15,7 @@ from circuits.data.faults import Faults, Remedied, SeveralFaults, faults_in
 from circuits.data.prompts import NO_ANSWER, Prompt, positions
 from circuits.data.text_checks import PromptWarning
 from circuits.data.tokenizer import Tokenizer, ids_of, next_tokens, quoted, token_texts
+from circuits.numbers import count_text
 
 _OTHER_WORDS_OR_MODEL = (
     "Choose words of its vocabulary, or a pretrained model, which reads any text: `circuits models` lists those to "
@@ -118,7 +119,10 @@ def _unequal_lengths(clean: _Tokens, corrupt: _Tokens, tokenizer: Tokenizer) -> 
     both = (clean.ids, corrupt.ids)
     index = next((i for i, (a, b) in enumerate(zip(*both, strict=False)) if a != b), min(map(len, both)))
     parts = [" ".join(map(quoted, token_texts(ids[index : index + 4], tokenizer))) for ids in both]
-    said = f"clean has {len(clean.ids)} tokens, corrupt {len(corrupt.ids)}; patching needs one-to-one positions."
+    said = (
+        f"clean has {count_text(len(clean.ids), 'token')}, corrupt {len(corrupt.ids)}; patching needs one-to-one "
+        f"positions."
+    )
     bare = [len(_Tokens(side.text.rstrip(), tokenizer).ids) for side in (clean, corrupt)]
     if bare[0] == bare[1]:
         spaced = " and ".join(

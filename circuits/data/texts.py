@@ -23,6 +23,7 @@ from circuits.data.prompts import Prompt, PromptSet
 from circuits.data.records.base import text_of
 from circuits.data.tokenizer import Tokenizer
 from circuits.lookup import unknown_keys
+from circuits.numbers import count_text
 
 # With fewer, not even two losses are there to compare.
 FEWEST_TOKENS = 3
@@ -149,7 +150,8 @@ def _tokens(text: Text, tokenizer: Tokenizer | None, most: int | None = None) ->
     ids = ids[:most]
     if len(ids) < FEWEST_TOKENS:
         raise ValueError(
-            f"text {text.name!r} has {len(ids)} tokens; {FEWEST_TOKENS} are needed for a loss of more than one token."
+            f"text {text.name!r} has {count_text(len(ids), 'token')}; {FEWEST_TOKENS} are needed for a loss of "
+            f"more than one token."
         )
     return ids
 

@@ -14,6 +14,7 @@ from circuits.edits.base import Edit, OutputEdit
 from circuits.edits.places import ONWARD, is_position, matching, rows_within
 from circuits.edits.set_rows import SetRows
 from circuits.kinds import KINDS
+from circuits.numbers import count_text
 
 if TYPE_CHECKING:
     from circuits.model.load import Model
@@ -147,10 +148,11 @@ def _places_in(edit: Edit, prompt: Prompt, called: str) -> Places:
         raise ValueError(f"{edit.text!r} cannot edit {called}: {error}") from None
     if not rows and not edit.rows.endswith(ONWARD):
         raise ValueError(
-            f"{edit.text!r} edits nothing: there is no row {edit.rows}; {called} has {len(prompt)} tokens."
+            f"{edit.text!r} edits nothing: there is no row {edit.rows}; {called} has "
+            f"{count_text(len(prompt), 'token')}."
         )
     if beyond := [key for key in keys if key >= len(prompt)]:
-        raise ValueError(f"{edit.text!r} names position {beyond[0]}; {called} has {len(prompt)} tokens.")
+        raise ValueError(f"{edit.text!r} names position {beyond[0]}; {called} has {count_text(len(prompt), 'token')}.")
     return Places(rows, keys)
 
 

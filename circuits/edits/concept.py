@@ -24,6 +24,7 @@ from circuits.edits.places import Placed, needs_roles, rows_mask, rows_within
 from circuits.edits.sequences import Sequences
 from circuits.model.batches import Batch
 from circuits.model.forward import Forward
+from circuits.numbers import count_text
 
 if TYPE_CHECKING:
     from circuits.model.load import Model
@@ -55,7 +56,9 @@ class AtLayer:
             except ValueError as error:
                 raise ValueError(f"{prompts.called(number)}: {error}") from None
             if not own:
-                raise ValueError(f"{prompts.called(number)} has {len(prompt)} tokens, and none at {self.rows!r}.")
+                raise ValueError(
+                    f"{prompts.called(number)} has {count_text(len(prompt), 'token')}, and none at {self.rows!r}."
+                )
 
         require_each(prompts, check)
 

@@ -14,6 +14,7 @@ from circuits.arrays import Bools
 from circuits.components import LOGITS, Component, Edge, Wiring
 from circuits.files import read_bytes
 from circuits.mib_file import MibCircuit, is_mib_file, read_mib
+from circuits.numbers import count_text
 from circuits.strict_json import parse_strictly
 
 _EDGE_KEYS = ("edges_that_matter", "edges")
@@ -53,7 +54,7 @@ class KnownCircuit:
         What can be checked before the model's wiring is known; `check` does the rest.
         """
         heads = {node for node in self.nodes if node.is_head}
-        shape = f"{n_layers} layers of {n_heads} heads"
+        shape = f"{count_text(n_layers, 'layer')} of {count_text(n_heads, 'head')}"
         if "head" not in self.kinds or not heads:
             raise ValueError(f"the known circuit {self.name!r} lists no heads: a ranking of heads needs some.")
         if self.wiring is not None and (self.wiring.n_layers, self.wiring.n_heads) != (n_layers, n_heads):

@@ -23,6 +23,8 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from circuits.numbers import count_text
+
 Part = Literal["attention", "mlp", "residual"]
 PARTS: tuple[Part, ...] = get_args(Part)
 
@@ -185,7 +187,9 @@ def part_injection(
 def random_injection(base: Injection, n_layers: int, *, seed: int) -> Injection:
     """As many random sources and targets as `base` has, with its weights and strengths: the chance baseline."""
     if base.last_layer >= n_layers:
-        raise ValueError(f"the injection names layer {base.last_layer}; a model of {n_layers} layers does not have it.")
+        raise ValueError(
+            f"the injection names layer {base.last_layer}; a model of {count_text(n_layers, 'layer')} does not have it."
+        )
     draw = np.random.default_rng(seed)
 
     def drawn(part: PartInjection | None) -> PartInjection | None:

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from circuits.injection.settings import Injection, injection_from, part_injection, random_injection
+from circuits.numbers import count_text
 
 FULL, ALL_LAYERS, RANDOM_LAYERS = "iri", "all-layers", "random-"
 N_RANDOM = 5
@@ -115,7 +116,7 @@ def _without_repeats(made: Mapping[str, Injection], n_layers: int, dropped: dict
     for name, injection in made.items():
         same = next((other for other, known in kept.items() if _effect(known) == _effect(injection)), None)
         if same is not None:
-            dropped[name] = f"the same as {same!r} in a model of {n_layers} layers"
+            dropped[name] = f"the same as {same!r} in a model of {count_text(n_layers, 'layer')}"
         elif not injection.parts:
             dropped[name] = "no source comes before a target, or every strength is 0: it changes nothing"
         else:

@@ -34,6 +34,7 @@ from circuits.methods.registry import register
 from circuits.metrics import Metric
 from circuits.model.room import circuits_at_once
 from circuits.model.steps import kept, steps, whole
+from circuits.numbers import count_text
 from circuits.scores import EdgeScores
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class ACDC(Method):
         """Also raises a ValueError for more edges than the model has."""
         super().check(model, prompts, metric, ablation)
         if self.size is not None and self.size > model.wiring.n_edges:
-            raise ValueError(f"acdc: size={self.size}; {model.name!r} has {model.wiring.n_edges} edges.")
+            raise ValueError(f"acdc: size={self.size}; {model.name!r} has {count_text(model.wiring.n_edges, 'edge')}.")
 
     def score(self, model: Model, prompts: PromptSet, *, metric: Metric, ablation: Ablation = CORRUPT) -> EdgeScores:
         """Scores [prompt, edge]: each edge's effect when it was visited."""

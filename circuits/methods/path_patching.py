@@ -28,6 +28,7 @@ from circuits.methods.base import CORRUPT, Method
 from circuits.methods.registry import register
 from circuits.metrics import Metric
 from circuits.model.steps import whole
+from circuits.numbers import count_text
 from circuits.scores import ALL_POSITIONS, ComponentScores
 
 if TYPE_CHECKING:
@@ -181,7 +182,8 @@ def require_short_answers(position: str, prompts: PromptSet, method: str, remedy
     if position == END and long:
         raise RefusedPrompts(
             f"{method} patches at {END!r} unless another position is given, where only the first token of an "
-            f"answer is predicted; answers of {len(long)} of {len(prompts)} prompts have several. {remedy}",
+            f"answer is predicted; answers of {len(long)} of {count_text(len(prompts), 'prompt')} have several. "
+            f"{remedy}",
             long,
         )
 
@@ -193,8 +195,9 @@ def require_role(position: str, prompts: PromptSet, method: str) -> None:
     lacking = [number for number, prompt in enumerate(prompts) if position not in prompt.roles]
     if lacking:
         raise RefusedPrompts(
-            f"{method} at {position!r}: {len(lacking)} of {len(prompts)} prompts lack that role (the "
-            f"first is {prompts.called(lacking[0])}). Roles: {', '.join(prompts.roles)}; or 'all'."
+            f"{method} at {position!r}: {len(lacking)} of {count_text(len(prompts), 'prompt')} "
+            f"{'lacks' if len(lacking) == 1 else 'lack'} that role (the first is "
+            f"{prompts.called(lacking[0])}). Roles: {', '.join(prompts.roles)}; or 'all'."
             f"{role_meant(position, prompts.roles)}",
             lacking,
         )

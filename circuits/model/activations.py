@@ -14,6 +14,7 @@ from circuits.data.prompts import PromptSet
 from circuits.kinds import KINDS
 from circuits.lookup import UnknownNameError, role_meant
 from circuits.model.given import prompt_set_of, require_model
+from circuits.numbers import count_text
 from circuits.visible_text import typed_text
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class Activations(Mapping[str, Floats]):
 
     def __repr__(self) -> str:
         shapes = ", ".join(f"{name} {array.shape}" for name, array in self.arrays.items())
-        return f"<Activations of {len(self.prompts)} prompts: {shapes}>"
+        return f"<Activations of {count_text(len(self.prompts), 'prompt')}: {shapes}>"
 
 
 def activations(

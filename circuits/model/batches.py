@@ -18,6 +18,7 @@ from circuits.model.forward import Forward
 from circuits.model.lengths import Extent, cheapest_groups
 from circuits.model.room import PROMPTS_AT_ONCE
 from circuits.model.steps import Steps
+from circuits.numbers import count_text
 
 _LOG = logging.getLogger(__name__)
 
@@ -354,7 +355,8 @@ def _halves(batch: Batch, forward: Forward) -> list[Batch]:
     if len(batch) == 1 and not can_shrink:
         runs = f", run {batch.n_sequences} times for its answers," if batch.n_sequences > 1 else ""
         raise ValueError(
-            f"out of memory on {forward.device} with a single prompt of {batch.n_positions} tokens{runs} and nothing "
+            f"out of memory on {forward.device} with a single prompt of "
+            f"{count_text(batch.n_positions, 'token')}{runs} and nothing "
             "stacked. Use a shorter prompt, dtype bfloat16, or a machine with more memory."
         )
     _LOG.warning(

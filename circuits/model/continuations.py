@@ -10,6 +10,7 @@ import torch
 
 from circuits.arrays import Numbers
 from circuits.data.prompts import PromptSet
+from circuits.numbers import count_text
 
 if TYPE_CHECKING:
     from circuits.model.load import Model
@@ -22,7 +23,8 @@ def require_room(model: Model, prompts: PromptSet, n_tokens: int) -> None:
     for number, prompt in enumerate(prompts):
         if len(prompt) + n_tokens > model.n_positions:
             raise ValueError(
-                f"{prompts.called(number)} has {len(prompt)} tokens, and {n_tokens} are to follow; {model.name!r} "
+                f"{prompts.called(number)} has {count_text(len(prompt), 'token')}, and {n_tokens} are to follow; "
+                f"{model.name!r} "
                 f"takes at most {model.n_positions} in all."
             )
 

@@ -14,6 +14,7 @@ from circuits.model.device_names import require_device_name
 from circuits.model.huggingface import load_gguf, load_huggingface
 from circuits.model.native import load_native
 from circuits.model.processors import make_vision
+from circuits.numbers import count_text
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
@@ -88,7 +89,10 @@ class Model:
 
     def __repr__(self) -> str:
         wiring = self.wiring
-        shape = f"{wiring.n_layers} layers, {wiring.n_heads} heads, {wiring.n_edges:,} edges"
+        shape = (
+            f"{count_text(wiring.n_layers, 'layer')}, {count_text(wiring.n_heads, 'head')}, "
+            f"{count_text(wiring.n_edges, 'edge')}"
+        )
         return f"<Model {self.name}: {shape}, {self.dtype} on {self.device}>"
 
     @property
@@ -135,7 +139,8 @@ class Model:
             if prompt.n_positions > self.n_positions:
                 with_answer = f", {prompt.n_positions} with its longest answer" if prompt.has_long_answers else ""
                 raise ValueError(
-                    f"{prompts.called(number)} has {len(prompt)} tokens{with_answer}; {self.name!r} takes at most "
+                    f"{prompts.called(number)} has {count_text(len(prompt), 'token')}{with_answer}; {self.name!r} "
+                    f"takes at most "
                     f"{self.n_positions}."
                 )
             if fault := self._answer_fault(prompt):

@@ -18,6 +18,7 @@ from circuits.model.batches import Batch, each_batch
 from circuits.model.checks import require_same, resumed
 from circuits.model.forward import Forward
 from circuits.model.original import own_logits, own_rounding
+from circuits.numbers import count_text
 
 _N_PROMPTS = 4
 _N_POSITIONS = 64
@@ -69,7 +70,7 @@ def require_reproduced(forward: Forward, original: nn.Module, prompts: Sequence[
 
 
 def _require_batch(forward: Forward, original: nn.Module, batch: Batch) -> None:
-    n_positions, what = batch.n_positions, f"running prompts of {batch.n_positions} tokens"
+    n_positions, what = batch.n_positions, f"running prompts of {count_text(batch.n_positions, 'token')}"
     seen = torch.linspace(0, n_positions - 1, min(n_positions, _N_POSITIONS)).long().to(forward.device)
     expected, rounding = [], 0.0
     for number in range(batch.n_sequences):

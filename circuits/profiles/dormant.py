@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 import torch
 
 from circuits.data.prompts import PromptSet
+from circuits.numbers import count_text
 from circuits.profiles.base import LayerSeen, Profile, Seen, mean_over, require_role, role_mask
 from circuits.profiles.registry import register
 from circuits.scores import ALL_POSITIONS
@@ -43,7 +44,8 @@ class Dormant(Profile):
     def check(self, prompts: PromptSet) -> None:
         if max(map(len, prompts)) <= FIRST_QUERIES:
             raise ValueError(
-                f"profile {self.label!r}: the longest prompt has {max(map(len, prompts))} tokens, of which the first "
+                f"profile {self.label!r}: the longest prompt has {count_text(max(map(len, prompts)), 'token')}, "
+                f"of which the first "
                 f"{FIRST_QUERIES} do not count. Give longer prompts."
             )
         if not set("*?[") & set(self.by):

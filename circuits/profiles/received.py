@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from circuits.data.prompts import PromptSet
+from circuits.numbers import count_text
 from circuits.profiles.base import LayerSeen, Profile, Seen, mean_over
 from circuits.profiles.registry import register
 
@@ -25,7 +26,8 @@ def require_queries(position: int, prompts: PromptSet, what: str) -> None:
     shortest = min(map(len, prompts))
     if position and shortest - position < LEAST_QUERIES:
         raise ValueError(
-            f"{what}: position {position} is seen by {max(0, shortest - position)} tokens of the shortest prompt, "
+            f"{what}: position {position} is seen by {count_text(max(0, shortest - position), 'token')} of the "
+            f"shortest prompt, "
             f"which has {shortest}; at least {LEAST_QUERIES} are needed. Give longer prompts or an earlier position."
         )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from circuits.data.prompts import PromptSet
+from circuits.numbers import count_text
 from circuits.profiles.base import LayerSeen, Profile, Seen
 from circuits.profiles.received import LEAST_QUERIES
 from circuits.profiles.registry import register
@@ -43,12 +44,13 @@ class Sinks(Profile):
     def check(self, prompts: PromptSet) -> None:
         if max(map(len, prompts)) < self.queries:
             raise ValueError(
-                f"profile {self.label!r}: the longest prompt has {max(map(len, prompts))} tokens, so no position is "
+                f"profile {self.label!r}: the longest prompt has {count_text(max(map(len, prompts)), 'token')}, "
+                f"so no position is "
                 f"seen by {self.queries}. Give longer prompts or, such as with sinks:queries=8, ask for fewer."
             )
 
     def note(self, prompts: PromptSet) -> str:
-        return f"positions 0 to {len(self.places(prompts)) - 1} are seen by {self.queries} tokens or more"
+        return f"positions 0 to {len(self.places(prompts)) - 1} are seen by {count_text(self.queries, 'token')} or more"
 
     def read(self, seen: LayerSeen) -> Seen:
         positions = [int(place) for place in seen.places[self] if int(place) < seen.n_positions]

@@ -14,6 +14,7 @@ from typing import ClassVar
 from circuits.citations import WU_2024
 from circuits.data.prompts import Prompt
 from circuits.data.tokenizer import Tokenizer
+from circuits.numbers import count_text
 from circuits.tasks.base import Draw, Task, leading_tokens, ordinary_tokens
 
 NEEDLE = "needle"
@@ -51,7 +52,8 @@ class Needle(Task):
         least = 3 * self.needle - 1 + 2 * self.cue
         if not self.lengths or min(self.needle, self.cue) < 1 or min(self.lengths) < least:
             raise ValueError(
-                f"lengths are {list(self.lengths)}, the needle has {self.needle} tokens, its cue {self.cue}: give 1 or "
+                f"lengths are {list(self.lengths)}, the needle has {count_text(self.needle, 'token')}, its cue "
+                f"{self.cue}: give 1 or "
                 f"more, and prompts of {least} or more, so that there is room for them and as long a span elsewhere."
             )
         if not self.depths or not all(0 <= depth <= 1 for depth in self.depths):

@@ -19,6 +19,11 @@ _WITHOUT_A_RULE = {
 }
 
 
+# What a rule's summary counts, and what it calls a single one.
+_OF_ONE = {"edges": "edge", "heads and MLPs": "head or MLP"}
+_COUNTED = re.compile(rf"(\bn(?: \w+)?) ({'|'.join(_OF_ONE)})\b")
+
+
 def circuit_chosen_by(selection: Mapping[str, Any], metrics: Mapping[str, float], weakest: float | None = None) -> str:
     """How a circuit was chosen, and how its size was found where that was searched.
 
@@ -59,6 +64,8 @@ def chosen_by(selection: Mapping[str, Any]) -> str:
     if name not in SELECTIONS:
         return f"chosen by rule {name}"
     text, n, minimum = SELECTIONS[name].summary, selection.get("n"), selection.get("minimum")
+    if n == 1:
+        text = _COUNTED.sub(lambda counted: f"{counted[1]} {_OF_ONE[counted[2]]}", text)
     if n is not None:
         text = re.sub(r"\bn\b", f"{n:,}", text)
     if minimum is not None:

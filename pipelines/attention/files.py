@@ -8,6 +8,7 @@ by_role.pdf, .svg       means over prompts, from role to role
 
 from __future__ import annotations
 
+from circuits.numbers import count_text
 from graphs.figures.attention_pattern import MOST_TOKENS, AttentionPatterns, HeadPattern, attention_figure_bytes
 from pipelines.attention.plan import AttentionPlan
 from pipelines.attention.report import AttentionReport
@@ -54,7 +55,7 @@ def of_roles(report: AttentionReport) -> AttentionPatterns:
         roles,
         roles,
         "Attention by role",
-        f"{about['model']} on {about['task']}, mean over {about['n_prompts']} prompts",
+        f"{about['model']} on {about['task']}, mean over {count_text(about['n_prompts'], 'prompt')}",
         "What tokens of a role (rows) give to all tokens of another (columns), from white, 0, to dark blue, 1. Rows do "
         "not add up to 1: other tokens get the rest. Gray: no prompt has both.",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from circuits.numbers import count_text
 from pipelines.attention.report import AttentionReport
 from pipelines.reporting.tables import Column, brackets, print_line, print_table
 
@@ -29,7 +30,7 @@ def print_attention(report: AttentionReport) -> None:
     for head in about["heads"]:
         own = [one for one in report.rows if (one["head"], one["query"]) == (head, about["row"])]
         said = (f"{one['key']} {one['mean']:.2f} {brackets(one['interval'], '.2f')}" for one in own)
-        print_line(f"{head}, mean over {about['n_prompts']} prompts: {', '.join(said)}")
+        print_line(f"{head}, mean over {count_text(about['n_prompts'], 'prompt')}: {', '.join(said)}")
     if report.more_prompts:
         numbers = ", ".join(str(one["prompt"]) for one in report.more_prompts)
         print_line(f"attention.json has the patterns on prompts {numbers} too: pages let their reader choose.")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from circuits.model.phases import phase
+from circuits.numbers import count_text
 from circuits.versions import versions
 
 # package -> what it is for; a missing one is not an error
@@ -71,6 +72,6 @@ def _loads(name: str) -> Callable[[], str]:
 
         model: Any = load_model(name)
         refused = "; ".join(f"{what} refused: {why}" for what, why in model.refusals.items())
-        return f"loads; {model.wiring.n_edges:,} edges{'; ' + refused if refused else ''}"
+        return f"loads; {count_text(model.wiring.n_edges, 'edge')}{'; ' + refused if refused else ''}"
 
     return load

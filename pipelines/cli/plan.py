@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from circuits.data.prompts import PromptSet
 from circuits.lookup import lookup
 from circuits.model.phases import phase
+from circuits.numbers import count_text
 from pipelines.cli.commands import offers
 from pipelines.costs.shape import Shape
 from pipelines.engine.cluster import device_of, require_place
@@ -121,7 +122,7 @@ def _prompts(job: Job, store: Store, model: Model) -> PromptSet:
     settings = {name: value for name, value in job.settings.items() if name != "solved"}
     if _is_sampled(job, store):
         n_asked, settings["n"] = settings["n"], _SAMPLE
-        sys.stderr.write(f"doctor: making {_SAMPLE} of {n_asked:,} prompts, whose lengths stand for all\n")
+        sys.stderr.write(f"doctor: making {_SAMPLE} of {count_text(n_asked, 'prompt')}, whose lengths stand for all\n")
     return prompts_for(locate_prompts(settings, job.locations), model)
 
 
@@ -142,10 +143,11 @@ def print_forecast(forecast: Forecast, title: str) -> None:
     )
     print_line(f"{forecast.n_missing} of {forecast.n_jobs} jobs are to be computed, {at_once}.")
     for name, shape in forecast.shapes.items():
-        what = f"{name}: {shape.n_weights / 1e6:,.1f} M weights, {shape.wiring.n_edges:,} edges."
+        what = f"{name}: {shape.n_weights / 1e6:,.1f} M weights, {count_text(shape.wiring.n_edges, 'edge')}."
         if (speed := forecast.speeds.get(name)) is not None:
             what += (
-                f" Probe: {speed.n_prompts} prompts of {speed.n_tokens} tokens, forward and backward, "
+                f" Probe: {count_text(speed.n_prompts, 'prompt')} of {count_text(speed.n_tokens, 'token')}, "
+                f"forward and backward, "
                 f"{duration(speed.seconds)} on {forecast.device}."
             )
         print_line(what)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from circuits.numbers import count_text
 from pipelines.cluster.report import ClusterReport
 from pipelines.reporting.p_values import equals
 from pipelines.reporting.tables import DASH, Column, Row, brackets, print_columns, print_line
@@ -23,7 +24,7 @@ def print_clusters(report: ClusterReport) -> None:
     summary = report.summary
     n, strengths = summary["n_clusters"], summary["prediction_strengths"]
     shown = ", ".join(f"{number} clusters {strength:z.2f}" for number, strength in strengths.items() if number != "1")
-    of_all = f"{summary['n_prompts']} prompts of {summary['run']}"
+    of_all = f"{count_text(summary['n_prompts'], 'prompt')} of {summary['run']}"
     if n == 1:
         told = f"{shown}, and {summary['strength']:g} is asked for" if shown else "too few prompts to tell"
         print_line(f"{of_all}: one cluster. Prediction strength of more: {told}.")

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from circuits.components import Component
+from circuits.numbers import count_text
 from graphs.comparison.alignment import Alignment, Judged, align_by_readings, align_by_roles
 from pipelines.compare.published import PREFIX
 from pipelines.compare.settings import CompareSettings
@@ -231,7 +232,9 @@ def print_aligned(report: AlignedHeads) -> None:
                 named = [f"{head} ({', '.join(roles)})" if roles else head for head, roles in with_roles]
                 print_line(f"without a partner, of {side.upper()}: {_some(named)}")
             if report.by == "role" and (n_without := of[f"n_without_role_{side}"]):
-                print_line(f"without a role, so not aligned, of {side.upper()}: {n_without} heads of the circuit")
+                print_line(
+                    f"without a role, so not aligned, of {side.upper()}: {count_text(n_without, 'head')} of the circuit"
+                )
     print_line(
         "Likeness by chance: readings dealt anew to the heads of one model, and aligned again. Depth takes no part in "
         "aligning; by chance, pairs at random. Margin: to the most alike head that it was not aligned with."

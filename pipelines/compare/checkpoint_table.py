@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from circuits.numbers import count_text
 from pipelines.reporting.tables import Column, brackets, measured, print_columns, print_line
 
 _LISTED = 8
@@ -26,7 +27,8 @@ def print_checkpoints(row: Mapping[str, Any]) -> None:
     into, source, gap = (row["metric"]["into"], row["metric"]["from"], row["gap"])
     print_line(
         f"metric {into['value']:z.3f} into, {source['value']:z.3f} from: a difference of {gap['value']:z.3f} "
-        f"{brackets(gap['interval'], '.3f')} over {row['n_prompts']} prompts. Recovered: the share of it; 95 % t "
+        f"{brackets(gap['interval'], '.3f')} over {count_text(row['n_prompts'], 'prompt')}. Recovered: the share "
+        f"of it; 95 % t "
         "intervals over prompts. What all together do not recover is in the final norm, the unembedding and biases."
     )
     for sort, name in _DRAWN.items():

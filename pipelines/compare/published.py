@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from circuits.evaluation.published import published_circuit
+from circuits.numbers import count_text
 from graphs.comparison.null import overlap_distribution
 from graphs.flaws import flaws_of
 from pipelines.compare.plan import comparison_name, require_own
@@ -243,4 +244,4 @@ def _warnings(sides: Sequence[Side]) -> list[str]:
 
 
 def _shown(side: Side) -> str:
-    return f"{side.shape[0]} layers of {side.shape[1]} ({side.model})"
+    return f"{count_text(side.shape[0], 'layer')} of {side.shape[1]} ({side.model})"

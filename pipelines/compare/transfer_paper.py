@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from circuits.numbers import count_text
 from circuits.quantities import QUANTITIES
 from pipelines.compare.checkpoint_rows import component_rows
 from pipelines.compare.columns import ACCURACY, FAITHFULNESS, MATCHED_P, NORMALIZED, RETENTION
@@ -114,7 +115,7 @@ def _matrix(rows: Sequence[Row], edges: Column, summary: Row) -> PaperTable:
 
 
 def _said(name: str, row: Row) -> str:
-    return f"{row[name]} prompts" if name == "n_prompts" else str(row[name])
+    return f"{count_text(row[name], 'prompt')}" if name == "n_prompts" else str(row[name])
 
 
 def _accuracy(rows: Sequence[Row]) -> PaperTable | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from circuits.numbers import count_text
 from graphs.flaws import MOST_OF_THE_MODEL, may_fall_short
 from pipelines.discover.settings import RANKINGS
 from pipelines.discover.sizes_tried import all_searches, taken_searches
@@ -44,7 +45,7 @@ def _against_beyond(summary: Mapping[str, Any], tolerance: float) -> str:
     """What may be done about a circuit that goes beyond the model: edges that work against it come by magnitude."""
     choice, n_edges = summary["choice"], summary["circuit"]["n_edges"]
     if choice["ranking"] == "absolute":
-        return f"Ask for more than its {n_edges:,} edges (--edges)."
+        return f"Ask for more than its {count_text(n_edges, 'edge')} (--edges)."
     entries = {entry["ranking"]: entry for entry in choice["choices"]}
     other = entries.get("absolute")
     if other is None or other["faithfulness"] is None:

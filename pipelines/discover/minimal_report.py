@@ -10,6 +10,7 @@ import numpy as np
 from circuits.arrays import Floats
 from circuits.evaluation.bounds import BOUNDS, NoMinimalCircuitError
 from circuits.evaluation.faithfulness import Baseline
+from circuits.numbers import count_text
 from graphs import CircuitGraph
 from pipelines.engine.result_file import Result
 
@@ -85,7 +86,7 @@ def minimal_rows(minimal: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _of_others(others: Mapping[str, Any]) -> str:
     in_part = f", {others['n_given_up']} of them in part" if others["n_given_up"] else ""
-    tried = f"{others['n_forbidden']} of {others['of_edges']} edges forbidden in turn{in_part}"
+    tried = f"{others['n_forbidden']} of {count_text(others['of_edges'], 'edge')} forbidden in turn{in_part}"
     if not others["n"]:
         return f"none found ({tried})"
     first = others["first"][0]
@@ -104,7 +105,8 @@ def of_minimal(minimal: Mapping[str, Any]) -> list[str]:
     if not certificate["holds"]:
         warnings.append(
             f"the circuit may not be minimal: the search ended after {minimal['runs']['spent']:,} circuit runs, with "
-            f"{certificate['n_tried']} of {minimal['n_edges']} edges tried alone. Allow more (--minimal-runs)."
+            f"{certificate['n_tried']} of {count_text(minimal['n_edges'], 'edge')} tried alone. Allow more "
+            f"(--minimal-runs)."
         )
     # Of means, the warning of an unfaithful circuit says the same.
     if minimal["rule"] != "mean" and judged is not None and judged > minimal["tolerance"]:

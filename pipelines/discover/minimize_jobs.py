@@ -10,6 +10,7 @@ import numpy as np
 from circuits.evaluation.bounds import BOUNDS
 from circuits.evaluation.minimal_search import MinimalSearch
 from circuits.evaluation.sizes import PASSES_PER_RUN
+from circuits.numbers import count_text
 from pipelines.discover.minimize import MINIMIZE, MINIMIZE_ROUND, RUNS_PER_ROUND, begins_with_all, expected_runs
 from pipelines.discover.settings import DiscoverSettings
 from pipelines.engine.job import Job, keys_of
@@ -89,6 +90,7 @@ def announcement(rounds: Sequence[Job], chosen: Result, of_baseline: Mapping[str
     lasts = "" if seconds is None else f", {duration(n_runs * PASSES_PER_RUN * seconds / 2)} in all"
     looks_on = f", and {n_others:,} runs look for others as small" if n_others else ""
     return (
-        f"minimal: up to about {n_runs:,} circuit runs of {n_prompts} prompts are planned, of about half a forward "
+        f"minimal: up to about {n_runs:,} circuit runs of {count_text(n_prompts, 'prompt')} are planned, of about "
+        f"half a forward "
         f"pass each{lasts}: edges are dropped from {n_start:,}, those that stay are tried one by one{looks_on}."
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from circuits.components import Component
+from circuits.numbers import count_text
 from circuits.solved import kept_of_drawn
 from pipelines.discover.listed_edges import only_named_edges, print_named_edges
 from pipelines.discover.minimal_report import minimal_rows
@@ -100,7 +101,7 @@ def _facts(discovery: Discovery) -> Iterator[tuple[str, str]]:
 
 def _size(circuit: Mapping[str, Any]) -> str:
     """How large the circuit is; where chosen edges were dropped, how many, and which heads went with them."""
-    size = f"{circuit['n_edges']:,} of {circuit['of_edges']:,} edges; heads: {circuit['n_heads']}"
+    size = f"{circuit['n_edges']:,} of {count_text(circuit['of_edges'], 'edge')}; heads: {circuit['n_heads']}"
     if not (n := circuit["on_no_path"]):
         return size
     lost = sorted(

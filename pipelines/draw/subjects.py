@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from circuits.files import is_file
+from circuits.numbers import count_text
 from graphs.figures.fit import Drawing
 from pipelines.discover.run import DiscoverRun, require_circuit
 from pipelines.engine.execution import Execution
@@ -29,7 +30,7 @@ def labels_of(runs: Sequence[Run]) -> list[str]:
     methods = [str(run.circuit.method) for run in runs]
     tasks = [run.circuit.label for run in runs]
     both = [f"{task}, {method}" for task, method in zip(tasks, methods, strict=True)]
-    sized = [f"{label}, {run.circuit.n_edges} edges" for label, run in zip(both, runs, strict=True)]
+    sized = [f"{label}, {count_text(run.circuit.n_edges, 'edge')}" for label, run in zip(both, runs, strict=True)]
     for labels in (tasks, methods, both, sized):
         if len(set(labels)) == len(runs):
             return labels

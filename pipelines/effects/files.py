@@ -8,6 +8,7 @@ effects.pdf, .svg   direct against total effect of each, heads by their class
 from __future__ import annotations
 
 from circuits.components import Component
+from circuits.numbers import count_text
 from graphs.figures.effect_scatter import EffectScatter, HeadDot, scatter_bytes
 from pipelines.effects.plan import EffectsPlan
 from pipelines.effects.report import EffectsReport
@@ -37,7 +38,8 @@ def scatter_of(report: EffectsReport) -> EffectScatter:
         f"total effect, {about['metric']}",
         f"direct effect, {about['metric']}",
         "Direct and total effects at the answer position",
-        f"{about['model']} on {about['task']}, {about['n_prompts']} prompts, ablation {about['ablation']}",
+        f"{about['model']} on {about['task']}, {count_text(about['n_prompts'], 'prompt')}, ablation "
+        f"{about['ablation']}",
         each="a head or MLP",
         without="head of no class" if has_classes else "head",
     )

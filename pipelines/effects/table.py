@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from circuits.numbers import count_text
 from circuits.solved import kept_of_drawn
 from pipelines.effects.report import EffectsReport
 from pipelines.reporting.tables import Column, measured, print_columns, print_line
@@ -19,7 +20,8 @@ def print_effects(report: EffectsReport) -> None:
     """The parts with the largest total effects, and the heads of every class."""
     about, rows = report.about, report.rows[:_SHOWN]
     title = (
-        f"{about['model']} on {about['task']}, {about['n_prompts']} prompts: {about['metric']} {about['clean']:z.2f}, "
+        f"{about['model']} on {about['task']}, {count_text(about['n_prompts'], 'prompt')}: {about['metric']} "
+        f"{about['clean']:z.2f}, "
         f"{about['ablated']:z.2f} with everything ablated ({about['ablation']})"
     )
     shown = [column for column in COLUMNS if any(column.value(row) is not None for row in report.rows)]

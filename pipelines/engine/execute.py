@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from circuits.model.phases import phase, told_elsewhere
 from circuits.model.side_by_side import lend
+from circuits.numbers import count_text
 from pipelines.engine.claim import Meanwhile
 from pipelines.engine.estimate import Estimate
 from pipelines.engine.execution import Execution
@@ -173,7 +174,8 @@ class Interrupted(KeyboardInterrupt):
     """Ctrl-C during a run: what was finished is kept, and `resume` is the command that continues."""
 
     def __init__(self, n_kept: int, n_jobs: int, resume: str) -> None:
-        super().__init__(f"interrupted; {n_kept} of {n_jobs} jobs are kept. Continue with: {resume}")
+        is_are = "is" if n_jobs == 1 else "are"
+        super().__init__(f"interrupted; {n_kept} of {count_text(n_jobs, 'job')} {is_are} kept. Continue with: {resume}")
 
 
 class Work(NamedTuple):
@@ -242,7 +244,7 @@ def compute_missing(
     if shows_progress and every:
         of = short_owner(", ".join(dict.fromkeys(part.owner for part in todo if part.jobs)))
         kept = f" ({n_jobs - len(every)} are kept from before)" if len(every) < n_jobs else ""
-        start = f"{of}: computing {len(every)} of {n_jobs} jobs{kept}, {how}{outlook and f'; {outlook}'}"
+        start = f"{of}: computing {len(every)} of {count_text(n_jobs, 'job')}{kept}, {how}{outlook and f'; {outlook}'}"
         whole = Outlook(n_jobs, len(every), owners, estimate, cost)
         progress = progress_on(sys.stderr, whole, start, in_detail=in_detail)
 

@@ -17,6 +17,7 @@ from queue import Empty, SimpleQueue
 from threading import Timer
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from circuits.numbers import count_text
 from pipelines.engine.agenda import kind_of
 from pipelines.engine.ahead import Ahead
 from pipelines.engine.bundles import Bundles
@@ -347,7 +348,8 @@ class Course:
     @property
     def _kept(self) -> str:
         n_done = self._n_jobs - self._ready.n_left
-        return f"{n_done} of the {self._n_jobs} jobs to compute are finished and kept."
+        is_are = "is" if self._n_jobs == 1 else "are"
+        return f"{n_done} of the {count_text(self._n_jobs, 'job')} to compute {is_are} finished and kept."
 
 
 def _named(jobs: list[Job]) -> str:

@@ -253,7 +253,7 @@ class AnyBar(Progress):
         left_s = self._outlook.estimate.left_s
         is_over = self._n_done == self._outlook.n_jobs
         about = "" if left_s is None or is_over else f", about {left(left_s)} left"
-        return f"{self._n_done}/{self._outlook.n_jobs} jobs{about}"
+        return f"{self._n_done}/{count_text(self._outlook.n_jobs, 'job')}{about}"
 
     def begun(self, job: Job) -> None:
         if (model := self._models.loaded_by(job)) is not None:
@@ -299,7 +299,9 @@ class Bar(AnyBar):
             transient=True,
             expand=True,
         )
-        self._task = self._bar.add_task("starting", total=1.0, state=f"{self._n_done}/{outlook.n_jobs} jobs")
+        self._task = self._bar.add_task(
+            "starting", total=1.0, state=f"{self._n_done}/{count_text(outlook.n_jobs, 'job')}"
+        )
 
     def __enter__(self) -> Self:
         self._bar.start()

@@ -16,6 +16,7 @@ from circuits.data.texts import read_texts, texts_as_prompts
 from circuits.files import read_bytes, unreadable
 from circuits.masks import random_circuits
 from circuits.model.phases import phase
+from circuits.numbers import count_text
 from pipelines.discover.stages import chosen_edges
 from pipelines.engine.result_file import Result
 from pipelines.engine.stage import Inputs, LoadModel, Stage
@@ -75,7 +76,7 @@ def choose_heads(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) 
         means = _ranked_means(inputs)
         n = max(1, math.ceil(ranked["k"] * len(means) / 100)) if ranked["is_percent"] else int(ranked["k"])
         if n > len(means):
-            raise ValueError(f"--heads asks for {n} heads; {loaded.name!r} has {len(means)}.")
+            raise ValueError(f"--heads asks for {count_text(n, 'head')}; {loaded.name!r} has {len(means)}.")
         heads = sorted(means, key=lambda name: -means[name])[:n]
     checked(loaded, {head: [edit_from(text) for text in settings["edits"]] for head in heads})
     sets = matched_sets(loaded.wiring, heads, n=settings["random"], seed=settings["seed"])

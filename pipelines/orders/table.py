@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from circuits.numbers import count_text
 from pipelines.orders.report import OrdersReport
 from pipelines.reporting.tables import Column, print_columns, print_line, with_interval
 
@@ -16,7 +17,10 @@ _SHOWN = (
 def print_orders(report: OrdersReport) -> None:
     """The lines, then the sensitivity in words."""
     about = report.about
-    title = f"{about['task']} on {about['model']}: {about['n_questions']} questions in {about['n_orders']} orders"
+    title = (
+        f"{about['task']} on {about['model']}: {count_text(about['n_questions'], 'question')} in "
+        f"{about['n_orders']} orders"
+    )
     print_columns(title, _SHOWN, report.rows)
     print_line(
         f"order sensitivity: variance of the {about['metric']} over orders {with_interval(about, 'variance', '.3f')}"

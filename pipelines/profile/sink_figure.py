@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from circuits.components import Component
+from circuits.numbers import count_text
 from circuits.profiles.secondary_sinks import PLACES
 from graphs.figures.sink_levels import (
     LayerPanel,
@@ -51,7 +52,7 @@ def sink_figure(report: ProfileReport) -> dict[str, bytes]:
         tuple(_levels(report, name) for name in asked if name.split(":")[0] == _LEVELS),
         about["n_layers"],
         "Sinks by layer",
-        f"{about['model']} on {about['task']}, {about['n_prompts']} prompts",
+        f"{about['model']} on {about['task']}, {count_text(about['n_prompts'], 'prompt')}",
         tuple(notes),
     )
     return {f"sinks.{kind}": sink_chart_bytes(chart, kind) for kind in FORMATS}

@@ -22,6 +22,7 @@ from circuits.model.load import Model, load_for_reading
 from circuits.model.phases import phase, reached
 from circuits.model.sources import find_model
 from circuits.model.tokenizers import tokenizer_of
+from circuits.numbers import count_text
 from pipelines.engine.watched_phase import counted_phase
 from pipelines.prompts.build import built
 from pipelines.prompts.checked import LINE, PROMPT, Checked
@@ -59,7 +60,7 @@ def check_lines(config: PromptSettings, path: Path, entries: Sequence[Entry]) ->
     left_out = {line.number: line for line in lines_left_out(entries, unchanged=True)}
     good: dict[int, Line] = {}
     faults: list[tuple[int, str]] = []
-    with phase(f"reading {len(entries):,} lines of {path} as tokens"):
+    with phase(f"reading {count_text(len(entries), 'line')} of {path} as tokens"):
         for number, entry in enumerate(entries, 1):
             try:
                 line = parse_entry(entry, tokenizer, file=path.name)
@@ -129,7 +130,7 @@ def _fault(model: Model, line: Line) -> str | None:
 def _rows(model: Model, good: Mapping[int, Line], unit: str) -> tuple[Row, ...]:
     if not good:
         return ()
-    with counted_phase(f"asking {model.name} what it says after {len(good):,} prompts"):
+    with counted_phase(f"asking {model.name} what it says after {count_text(len(good), 'prompt')}"):
         said = first_tokens(model, PromptSet("prompts", tuple(line.prompt for line in good.values())))
     rows = [
         {unit: number, **_row(model, line, says.clean, says.corrupt if line.label == PAIR else None)}

@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from circuits.numbers import count_text
 from graphs.figures.page import signed
 from graphs.figures.read_table import ReadTable, ReadTables, read_tables_bytes
 from pipelines.reads.pair_table import OTHERS
@@ -27,7 +28,7 @@ def figures(report: ReadsReport) -> dict[str, bytes]:
     shown = ReadTables(
         tuple(_table(report, table) for table in tables),
         f"Attention scores {about['score']}",
-        f"{about['model']} on {about['task']}, {about['n_prompts']} prompts",
+        f"{about['model']} on {about['task']}, {count_text(about['n_prompts'], 'prompt')}",
         tuple(notes),
     )
     return {f"reads.{kind}": read_tables_bytes(shown, kind) for kind in FORMATS}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from circuits.numbers import count_text
 from circuits.solved import kept_of_drawn
 from pipelines.reads.report import ALL, ReadsReport
 from pipelines.reporting.tables import DASH, Column, Row, brackets, print_line, print_table
@@ -25,7 +26,10 @@ def print_reads(report: ReadsReport) -> None:
         ]
         for head in dict.fromkeys(row["head"] for row in report.rows)
     ]
-    title = f"attention scores {about['score']}: {about['model']} on {about['task']}, {about['n_prompts']} prompts"
+    title = (
+        f"attention scores {about['score']}: {about['model']} on {about['task']}, "
+        f"{count_text(about['n_prompts'], 'prompt')}"
+    )
     print_table(title, ("head", "score", "of the query", "of the key", "pairs (query x key)"), cells)
     print_line(
         "Scores before the softmax, which only differences between keys change (--minus). In brackets: 95 % t "

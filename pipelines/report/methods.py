@@ -11,6 +11,7 @@ from circuits.citations import Citation
 from circuits.components import Wiring
 from circuits.methods import METHODS
 from circuits.metrics import METRICS
+from circuits.numbers import count_text
 from circuits.scores import Provenance
 from circuits.solved import kept_of_drawn
 from circuits.tasks import IMAGE_TASKS, TASKS
@@ -38,7 +39,8 @@ INTERVALS = (
 def model_sentence(wiring: Wiring, provenance: Provenance) -> str:
     """The model, its shape, its precision and the hash of its weights."""
     return (
-        f"The model was `{provenance.model}`, with {wiring.n_layers} layers of {wiring.n_heads} heads, in "
+        f"The model was `{provenance.model}`, with {count_text(wiring.n_layers, 'layer')} of "
+        f"{count_text(wiring.n_heads, 'head')}, in "
         f"{provenance.dtype} (hash of configuration and weights: `{provenance.model_fingerprint[:12]}`)."
     )
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from circuits.files import portable
 from circuits.html_text import html_block, html_facts, html_note, html_table
 from circuits.lookup import lookup
+from circuits.numbers import count_text
 from pipelines.engine.progress import duration
 
 if TYPE_CHECKING:
@@ -133,6 +134,6 @@ class Report:
             return kept
         if not self.n_computed + self.n_by_others:
             return f"nothing new to compute, {duration(self.seconds)}. {kept}"
-        jobs = f"{self.n_computed} of {self.n_jobs} jobs computed"
+        jobs = f"{self.n_computed} of {count_text(self.n_jobs, 'job')} computed"
         jobs += f" and {self.n_by_others} by another command at the same time" if self.n_by_others else ""
         return f"{jobs}, {duration(self.seconds)}. {kept}"

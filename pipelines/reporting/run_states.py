@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
 
-from circuits.numbers import number_text
+from circuits.numbers import count_text, number_text
 from pipelines.engine.progress import left
 from pipelines.reporting.tables import brackets
 
@@ -35,7 +35,7 @@ def state_words(state: State) -> str:
         case "finished":
             return "finished" if not state["missing"] else "finished; some results are gone from the store"
         case "failed" | "interrupted" as kind:
-            return f"{kind}, {state['jobs_done']} of {state['jobs']} jobs done"
+            return f"{kind}, {state['jobs_done']} of {count_text(state['jobs'], 'job')} done"
 
 
 def progress_words(running: State) -> str:

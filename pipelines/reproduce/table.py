@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from circuits.numbers import count_text
 from pipelines.reporting.stage_tables import print_stages
 from pipelines.reporting.tables import DASH, Column, Row, brackets, print_columns, print_line
 from pipelines.reproduce.published import SOURCE
@@ -17,7 +18,7 @@ def print_reuse(report: Reproduction) -> None:
     print_columns(f"reuse of heads, {report.model}", columns, report.rows)
     for task, row in report.tasks.items():
         found = row["path_stages"]
-        print_line(f"{task}: {row['n_prompts']} prompts; heads kept: {found['kept_by']}")
+        print_line(f"{task}: {count_text(row['n_prompts'], 'prompt')}; heads kept: {found['kept_by']}")
         for stage in found["stages"]:
             heads = ", ".join(entry["head"] for entry in stage["heads"]) or "none"
             way = "" if stage["through"] is None else f", by their {stage['through']}"

@@ -8,6 +8,7 @@ graph.json   the circuit, its heads with their labels; `circuits export FOLDER/g
 
 from __future__ import annotations
 
+from circuits.numbers import count_text
 from graphs.export import exporter
 from graphs.figures.effect_scatter import EffectScatter, HeadDot, scatter_bytes
 from graphs.roles import DIRECT, TOTAL
@@ -36,7 +37,8 @@ def scatter_of(report: RolesReport) -> EffectScatter:
         f"total {name}",
         f"direct {name}",
         "Direct and total effects of heads",
-        f"{about['model']} on {about['task']}, {about['n_prompts']} prompts, ablation {about['ablation']}",
+        f"{about['model']} on {about['task']}, {count_text(about['n_prompts'], 'prompt')}, ablation "
+        f"{about['ablation']}",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from circuits.numbers import count_text
 from pipelines.reporting.tables import DASH, Column, Row, brackets, measured, print_line, print_table
 from pipelines.roles.report import RolesReport
 
@@ -40,7 +41,8 @@ def print_roles(report: RolesReport) -> None:
         print_line(f"{DASH} {', '.join(roles)} cannot be told here: {reason}")
     held = "that judged the circuit" if about["held_out"] else "that also chose the circuit"
     print_line(
-        f"Means over {about['n_prompts']} prompts {held}, with {about['level']:.0%} t intervals, each of which is past "
+        f"Means over {count_text(about['n_prompts'], 'prompt')} {held}, with {about['level']:.0%} t intervals, "
+        f"each of which is past "
         f"its bound as a whole. Effects are shares of the gap between clean and corrupt prompts ({about['gap']:z.2f})."
     )
 

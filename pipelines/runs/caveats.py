@@ -12,6 +12,7 @@ from circuits.arrays import Bools, Floats
 from circuits.data.prompts import END, PromptSet
 from circuits.evaluation.faithfulness import Baseline
 from circuits.intervals import excludes_zero, fewest_above, t_interval, wilson_interval
+from circuits.numbers import count_text, number_text, telling
 from circuits.scores import ROUNDING, ComponentScores, Scores
 from circuits.solved import dropped
 from circuits.tasks.from_template import says_all
@@ -72,7 +73,7 @@ def at_baseline(baseline: Baseline, prompts: PromptSet) -> str | None:
     said = [*of_accuracy(accuracy_of(baseline, prompts)), *of_gap(baseline)]
     if not said:
         return None
-    return f"warning, of the {len(prompts)} prompts run so far: {' '.join(map(_as_sentence, said))}"
+    return f"warning, of the {count_text(len(prompts), 'prompt')} run so far: {' '.join(map(_as_sentence, said))}"
 
 
 def of_gap(baseline: Baseline) -> list[str]:
@@ -81,13 +82,16 @@ def of_gap(baseline: Baseline) -> list[str]:
     if excludes_zero(gap):
         return []
     values = {"clean": baseline.clean, "corrupt": baseline.ablated, "gap": gap}
-    shown = ", ".join(f"{name} {each.mean():z.3f} {_shown_interval(each)}" for name, each in values.items())
+    shown = ", ".join(f"{name} {_measured(each)}" for name, each in values.items())
     return [f"clean and corrupt prompts may not differ in the metric: {shown}."]
 
 
-def _shown_interval(per_prompt: Floats) -> str:
-    ends = t_interval(per_prompt).item().as_json()
-    return "[-]" if ends is None else f"[{ends[0]:z.3f}, {ends[1]:z.3f}]"
+def _measured(per_prompt: Floats) -> str:
+    """The mean and its interval."""
+    mean, ends = float(per_prompt.mean()), t_interval(per_prompt).item().as_json()
+    spec = telling(".3f", mean, ends)
+    shown = "-" if ends is None else ", ".join(number_text(end, spec) for end in ends)
+    return f"{number_text(mean, spec)} [{shown}]"
 
 
 def _as_sentence(text: str) -> str:

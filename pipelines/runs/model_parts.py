@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from circuits.components import Component, require_head
 from circuits.model.sources import find_model
+from circuits.numbers import count_text
 from pipelines.costs.shape_of import shape_of_files
 
 
@@ -54,7 +55,7 @@ def require_as_many_heads(n: int, model: str) -> None:
     source = find_model(model)
     shape = shape_of_files(source)
     if shape is not None and n > (n_heads := shape.n_layers * shape.n_heads):
-        raise ValueError(f"--heads asks for {n} heads; {source.name!r} has {n_heads}.")
+        raise ValueError(f"--heads asks for {count_text(n, 'head')}; {source.name!r} has {n_heads}.")
 
 
 def require_stream(layer: int, model: str) -> None:

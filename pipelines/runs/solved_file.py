@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Protocol, TypeVar
 
+from circuits.numbers import count_text
 from pipelines.engine.execute import Work
 from pipelines.engine.job import Job
 from pipelines.engine.plan import ResultsNeeded
@@ -59,7 +60,8 @@ def _n_solved(store: Store, job: Job, config: PromptSettings) -> int:
     n_solved = int(answered.arrays["is_correct"][: len(prompts)].sum())
     if not n_solved:
         raise ValueError(
-            f"{config.model} solves none of the {len(prompts)} prompts of {config.task}: --solved leaves none. Choose "
+            f"{config.model} solves none of the {count_text(len(prompts), 'prompt')} of {config.task}: --solved "
+            f"leaves none. Choose "
             "another model, or other prompts."
         )
     return n_solved

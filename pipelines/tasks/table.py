@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 
+from circuits.numbers import count_text
 from circuits.solved import RULE
 from pipelines.reporting.tables import DASH, Column, Row, measured, print_columns, print_line, with_interval
 from pipelines.tasks.report import TasksReport
@@ -55,7 +56,9 @@ def print_tasks(report: TasksReport) -> None:
     if report.in_detail:
         columns, top1, of_means = _IN_DETAIL, " (top-1: above all tokens)", ", else t over prompts"
     if held:
-        print_columns(f"{report.model}: tasks, {report.n_asked} prompts each, seed {report.seed}", columns, held)
+        print_columns(
+            f"{report.model}: tasks, {count_text(report.n_asked, 'prompt')} each, seed {report.seed}", columns, held
+        )
         print_line(f"In brackets: 95 % intervals, Wilson's of shares{of_means}.")
         print_line(f"Right: an answer above every wrong one{top1}. {RULE}")
     missing = [entry for row in report.rows for entry in _reasons(row)]

@@ -7,6 +7,7 @@ from typing import Any, TypedDict
 
 import numpy as np
 
+from circuits.numbers import count_text
 from circuits.recovery import Recovery, Trace
 from circuits.solved import kept_of_drawn
 from graphs.recovery_table import LAYER_KINDS, TraceTable
@@ -60,7 +61,12 @@ class _Texts(TypedDict):
 def _texts(summary: Mapping[str, Any]) -> _Texts:
     metric, settings = summary["metric"], summary["settings"]
     solved = "" if summary["solved"] is None else f", {kept_of_drawn(summary['solved'])}"
-    details = [summary["model"], summary["ablation"], metric["name"], f"{summary['n_prompts']} prompts{solved}"]
+    details = [
+        summary["model"],
+        summary["ablation"],
+        metric["name"],
+        f"{count_text(summary['n_prompts'], 'prompt')}{solved}",
+    ]
     details += [f"{settings[name]} {name}" for name in ("samples",) if settings[name] > 1]
     details += [f"windows of {settings['window']} layers"] if settings["window"] > 1 else []
     clean = (

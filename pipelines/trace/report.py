@@ -11,6 +11,7 @@ import numpy as np
 
 from circuits.cached import cached_property
 from circuits.intervals import t_interval
+from circuits.numbers import count_text
 from circuits.recovery import Recovery, Trace
 from circuits.scores import ComponentScores
 from pipelines.reporting.report import Format, Report
@@ -134,10 +135,11 @@ def _warnings(summary: Mapping[str, Any]) -> list[str]:
         )
     if below := summary["below_floor"]:
         listed = ", ".join(map(str, below[:_LISTED])) + (", ..." if len(below) > _LISTED else "")
+        many = "they have no recovery rate of their own, and count"
+        have = "it has no recovery rate of its own, and counts" if len(below) == 1 else many
         warnings.append(
             f"the corruption lowers the metric by less than {summary['floor']:g} (--min-gap) on {len(below)} of "
-            f"{n_prompts} prompts ({listed}): they have no recovery rate of their own, and count in the ratio of means "
-            "but not in the mean of ratios."
+            f"{count_text(n_prompts, 'prompt')} ({listed}): {have} in the ratio of means but not in the mean of ratios."
         )
     return warnings
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -427,4 +428,6 @@ def test_equal_pairs_are_refused_by_number_and_can_be_left_out_by_name():
     Corrupt().check(left)
     assert left.prompts == (fine, fine)
     assert left.warnings[0] == "2 of 4 pairs are left out, as their clean and corrupt prompts are equal: 1, 3."
+    (said,) = replace(prompts, prompts=(fine, equal)).without_unchanged().notes
+    assert said == "1 of 2 pairs is left out, as its clean and corrupt prompts are equal: 1."
     assert left.without_unchanged() is left

@@ -76,8 +76,6 @@ def test_reading_only_the_answers_equals_reading_the_whole_vocabulary(name, fami
 
 def test_a_metric_that_compares_names_the_prompts_without_wrong_answers():
     prompts = PromptSet("one", (Prompt((1,), (2,), (0,), (1,)), Prompt((1,), (2,), (0,))))
-    with pytest.raises(
-        ValueError, match=r"1 of 2 prompts have no wrong answer \(the first is prompt 1\).*answer-logit"
-    ):
+    with pytest.raises(ValueError, match=r"1 of 2 prompts has no wrong answer \(the first is prompt 1\).*answer-logit"):
         METRICS["logit-difference"].check(prompts)
     METRICS["answer-logit"].check(prompts)

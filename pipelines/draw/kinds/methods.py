@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from circuits.numbers import count_text
 from graphs.figures.fit import Drawing, in_its_room
 from graphs.figures.method_bars import Measured, MethodBars, MethodRow, draw_method_bars
 from graphs.figures.sweep import value_label
@@ -44,7 +45,7 @@ def of_evaluations(rows: Sequence[Row]) -> MethodBars:
     groups = [_conditions(row, [name for name in _CONDITIONS if name not in same]) for row in rows]
     order = sorted(range(len(rows)), key=lambda number: groups.index(groups[number]))
     ordered, headings = [rows[number] for number in order], [groups[number] for number in order]
-    names = [f"{row['method']}, {row['n_edges']} edges" for row in ordered]
+    names = [f"{row['method']}, {count_text(row['n_edges'], 'edge')}" for row in ordered]
     if len(set(zip(names, headings, strict=True))) < len(ordered):
         names = [row["run"] for row in ordered]
     return _bars(ordered, names, headings, "Circuits by method", _conditions(rows[0], same))
@@ -54,7 +55,10 @@ def of_study(study: Mapping[str, Any]) -> MethodBars:
     """The figure of a study: how well each value ranks the known heads first."""
     rows, origin = study["rows"], study["rows"][0]["provenance"]
     names = [value_label(row["value"]) for row in rows]
-    subtitle = f"{origin['task']}, {origin['metric']}, {rows[0]['n_prompts']} prompts; known circuit {study['truth']}"
+    subtitle = (
+        f"{origin['task']}, {origin['metric']}, {count_text(rows[0]['n_prompts'], 'prompt')}; known circuit "
+        f"{study['truth']}"
+    )
     return _bars(rows, names, [""] * len(rows), f"Ranking of known heads by {study['vary']}", subtitle)
 
 
@@ -89,7 +93,7 @@ def _conditions(row: Row, names: Sequence[str]) -> str:
     words = {
         "ablation": f"ablation {row['ablation']}",
         "judged_on": "held out" if row["judged_on"] == "held-out" else "those that chose",
-        "n_prompts": f"{row['n_prompts']} prompts",
+        "n_prompts": f"{count_text(row['n_prompts'], 'prompt')}",
     }
     return ", ".join(words.get(name, str(row[name])) for name in names)
 

@@ -11,6 +11,7 @@ from circuits.arrays import Floats
 from circuits.components import Edge
 from circuits.intervals import Interval
 from circuits.lookup import unknown
+from circuits.numbers import count_text
 from graphs.figures.fit import Drawing, in_its_room
 from graphs.figures.prompt_effects import PromptEffectRows, PromptEffects, draw_prompt_effects
 from pipelines.discover.run import DiscoverRun
@@ -43,7 +44,7 @@ def read(subjects: Sequence[str], store: Path) -> Drawing:
         tuple(rows),
         f"effect ({origin.metric.replace('-', ' ')})",
         "Effects of edges by prompt",
-        f"{run.circuit.label}, {origin.model}, {origin.method}, {scores.n_prompts} prompts",
+        f"{run.circuit.label}, {origin.model}, {origin.method}, {count_text(scores.n_prompts, 'prompt')}",
         notes,
     )
     return in_its_room(draw_prompt_effects, shown)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from circuits.numbers import count_text
 from graphs.figures.dose_response import Dose, DoseResponse, dose_response_bytes
 from pipelines.intervene.concept.report import ConceptReport
 from pipelines.intervene.concept.table import made_in_words
@@ -24,7 +25,8 @@ def curve(report: ConceptReport) -> DoseResponse:
     return DoseResponse(
         (*doses, plain),
         f"{short(settings['task'])}: a vector added at {settings['at']} before layer {settings['layer']}",
-        f"{short(settings['model'])}, {settings['n_prompts']} prompts, seed {settings['seed']}{of_random}",
+        f"{short(settings['model'])}, {count_text(settings['n_prompts'], 'prompt')}, seed "
+        f"{settings['seed']}{of_random}",
         report.chance,
         settings["metric"].replace("-", " "),
         (

@@ -12,6 +12,7 @@ from circuits.arrays import Numbers
 from circuits.data.answers import Answer, tokens_of
 from circuits.data.prompts import PromptSet
 from circuits.intervals import Share, t_interval
+from circuits.numbers import count_text
 from pipelines.engine.result_file import Result
 from pipelines.reporting.tables import Column, Row, brackets, print_columns, print_line, value_at
 from pipelines.runs.codec import join_prompts
@@ -111,7 +112,7 @@ FOR_FILES = (
 
 def print_generated(rows: Sequence[Row], texts: Sequence[Row], n_tokens: int) -> None:
     """A row per strength, and what is said after the first prompt."""
-    print_columns(f"{n_tokens} tokens generated with the vector added", _COLUMNS, rows)
+    print_columns(f"{count_text(n_tokens, 'token')} generated with the vector added", _COLUMNS, rows)
     print_line(
         "Changed: another token is said somewhere; tokens as before: up to the first other one. An answer is said "
         "where its tokens are among those generated. Random: the same of random vectors of equal norm, least to most."

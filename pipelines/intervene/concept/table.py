@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from circuits.numbers import number_text
+from circuits.numbers import count_text, number_text
 from pipelines.intervene.concept.generated import print_generated
 from pipelines.intervene.concept.report import ConceptReport
 from pipelines.intervene.effect_rows import short
@@ -56,7 +56,7 @@ def print_concept(report: ConceptReport) -> None:
         f"{made_in_words(report)}, added at {settings['at']} before layer {settings['layer']}: norm "
         f"{vector['norm']:.2f}, stream {vector['stream_norm']:.2f}{alike}"
     )
-    subject = f"{short(settings['task'])} on {short(settings['model'])}, {settings['n_prompts']} prompts"
+    subject = f"{short(settings['task'])} on {short(settings['model'])}, {count_text(settings['n_prompts'], 'prompt')}"
     title = f"{subject}: metric {plain['metric']:z.2f}, accuracy {plain['accuracy']:z.1%}, chance {report.chance:z.2f}"
     print_columns(title, COLUMNS, report.rows)
     print_line(

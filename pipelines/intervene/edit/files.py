@@ -7,6 +7,7 @@ edit.pdf, edit.svg   accuracy and change of the metric of every set, over the ra
 
 from __future__ import annotations
 
+from circuits.numbers import count_text
 from graphs.figures.edit_bars import EditBars
 from pipelines.engine.store import as_json
 from pipelines.intervene.edit.plan import EditPlan
@@ -28,7 +29,7 @@ def bars(report: EditReport) -> EditBars:
     return bars_of(
         report.rows,
         title=f"{short(settings['task'])}: {'; '.join(edit['edit'] for edit in report.edits)}",
-        subtitle=f"{short(settings['model'])}, {settings['n_prompts']} prompts, seed {settings['seed']}",
+        subtitle=f"{short(settings['model'])}, {count_text(settings['n_prompts'], 'prompt')}, seed {settings['seed']}",
         chance=report.chance,
         metric=settings["metric"],
     )

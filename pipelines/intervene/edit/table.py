@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from circuits.numbers import number_text
+from circuits.numbers import count_text, number_text
 from pipelines.intervene.edit.report import EditReport
 from pipelines.intervene.effect_rows import COLUMNS, NOTE, short
 from pipelines.reporting.tables import SHARE, print_columns, print_line
@@ -14,6 +14,6 @@ def print_edit(report: EditReport) -> None:
     for edit in report.edits:
         print_line(f"{edit['edit']}: {edit['description']}")
     subject = f"{short(settings['task'])} on {short(settings['model'])}"
-    title = f"{subject}, {settings['n_prompts']} prompts, chance {number_text(report.chance, SHARE)}"
+    title = f"{subject}, {count_text(settings['n_prompts'], 'prompt')}, chance {number_text(report.chance, SHARE)}"
     print_columns(title, COLUMNS, report.rows)
     print_line(NOTE)

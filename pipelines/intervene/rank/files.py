@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from circuits.numbers import count_text
 from graphs.figures.masking_curve import MaskedPoint, MaskingCurve, masking_figure_bytes
 from pipelines.engine.store import as_json
 from pipelines.intervene.effect_figure import FORMATS
@@ -24,7 +25,7 @@ def curve(report: RankReport) -> MaskingCurve:
     return MaskingCurve(
         tuple(_point(report, row) for row in report.rows),
         f"{', '.join(settings['heads'])} on {short(settings['task'])}: few directions",
-        f"{short(settings['model'])}, {settings['n_prompts']} prompts, seed {settings['seed']}",
+        f"{short(settings['model'])}, {count_text(settings['n_prompts'], 'prompt')}, seed {settings['seed']}",
         chance,
         settings["metric"].replace("-", " "),
         count=f"directions of the {' and '.join(settings['sides'])}",

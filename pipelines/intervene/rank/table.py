@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from circuits.numbers import number_text
+from circuits.numbers import count_text, number_text
 from pipelines.intervene.effect_rows import short
 from pipelines.intervene.rank.report import RankReport
 from pipelines.reporting.tables import DASH, Column, Row, print_columns, print_line, value_at, with_interval
@@ -51,7 +51,7 @@ def print_rank(report: RankReport) -> None:
     settings, plain = report.settings, report.plain
     heads = f"{', '.join(settings['sides'])} of {', '.join(settings['heads'])}"
     print_line(f"{heads}: rows {settings['query']}, tokens {settings['key']}")
-    subject = f"{short(settings['task'])} on {short(settings['model'])}, {settings['n_prompts']} prompts"
+    subject = f"{short(settings['task'])} on {short(settings['model'])}, {count_text(settings['n_prompts'], 'prompt')}"
     title = f"{subject}: metric {plain['metric']:z.2f}, accuracy {plain['accuracy']:z.1%}, chance {report.chance:z.2f}"
     print_columns(title, COLUMNS, report.rows)
     print_line(

@@ -326,7 +326,7 @@ def test_the_fingerprint_of_prompts_depends_on_their_pictures():
 def test_pairs_that_show_the_same_are_refused_by_corrupt():
     good = image_pairs(2).prompts
     prompts = PromptSet("same", (good[0], replace(good[1], corrupt_image=None)))
-    with pytest.raises(ValueError, match=r"1 of 2 prompts show the same image and text.*prompt 1\).*'image-noise'"):
+    with pytest.raises(ValueError, match=r"1 of 2 prompts shows the same image and text.*prompt 1\).*'image-noise'"):
         ActivationPatching().score(tiny_vlm(), prompts, metric=LOGIT_DIFFERENCE)
     ActivationPatching().score(tiny_vlm(), prompts, metric=LOGIT_DIFFERENCE, ablation=ImageNoise())
 
@@ -433,7 +433,7 @@ def test_noise_at_a_missing_role_is_refused():
         Noise(at="subject").check(image_pairs())
     first, second = image_pairs(2).prompts
     prompts = PromptSet("some", (first, replace(second, roles={})))
-    with pytest.raises(ValueError, match=r"role 'word', which 1 of 2 prompts lack \(the first is prompt 1\)"):
+    with pytest.raises(ValueError, match=r"role 'word', which 1 of 2 prompts lacks \(the first is prompt 1\)"):
         Noise(at="word").check(prompts)
 
 

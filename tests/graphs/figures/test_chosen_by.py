@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,11 @@ def test_every_rule_is_said_with_its_size(name: str):
     assert said.endswith(f"(rule {name})")
     assert " n " not in f" {said} "
     assert ("1,234" in said) or ("0.25" in said) or name == "significant"
+
+
+@pytest.mark.parametrize("name", SELECTIONS)
+def test_a_rule_that_chose_one_says_so(name: str):
+    assert re.search(r"\b1 (\w+ )?(edges|heads and)\b", chosen_by({"name": name, "n": 1, "minimum": 0.25})) is None
 
 
 @pytest.mark.parametrize(

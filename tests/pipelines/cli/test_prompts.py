@@ -414,7 +414,7 @@ def test_labeled_prompts_need_another_ablation(circuits: Callable[..., Any], tmp
     positive = {"prompt": "Because David and Martin were leaving", "label": "positive", "answers": [" the"]}
     file = write(tmp_path / "own.jsonl", positive | {"label": "negative", "prompt": "Because David"}, positive)
     found = checked(circuits, file)
-    assert "compares answers with wrong answers, but 1 of 1 prompts" in found["refusals"][0]
+    assert "compares answers with wrong answers, but 1 of 1 prompt has no wrong answer" in found["refusals"][0]
     assert "(the first is line 2 of own.jsonl)" in found["refusals"][0]
     assert "without partners" in found["refusals"][1]
     asked = found["instead"].split()[1:]
@@ -481,7 +481,7 @@ def test_copies_that_only_the_tokenizer_makes_are_told(circuits: Callable[..., A
     found = checked(circuits, write(tmp_path / "own.jsonl", one, one | {"clean": one["clean"] + " "}))
     assert found["left_out"] == []
     assert found["remarks"] == [
-        "2 prompts hold 1 different ones: copies are no further evidence, and intervals over them are too narrow."
+        "2 prompts hold 1 different one: copies are no further evidence, and intervals over them are too narrow."
     ]
 
 

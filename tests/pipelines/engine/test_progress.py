@@ -235,7 +235,7 @@ def test_a_bar_at_its_end_tells_no_time_left(monkeypatch: pytest.MonkeyPatch):
     bar = AnyBar(about)
     about.estimate.done(jobs[0], 30.0)
     bar.done(jobs[0])
-    assert bar.state == "1/1 jobs"
+    assert bar.state == "1/1 job"
 
 
 def test_a_bar_says_that_the_model_is_loaded_until_the_first_step(monkeypatch: pytest.MonkeyPatch):

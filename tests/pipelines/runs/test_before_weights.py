@@ -261,7 +261,7 @@ def test_a_method_that_takes_no_single_prompt_takes_the_solved_ones(
     file = write(tmp_path / "own.jsonl", *lines, pair("Sam", "Martin", roles={}))
     asked = ("discover", file, "--method", "staged-path-patching", "--set", "stages=['movers: logits @IO']")
     asked = (*asked, "--nodes", "3", "--ablation", "noise")
-    assert "1 of 3 prompts lack that role (the first is line 3 of own.jsonl)" in circuits(*asked).stderr
+    assert "1 of 3 prompts lacks that role (the first is line 3 of own.jsonl)" in circuits(*asked).stderr
     with pytest.raises(pytest.fail.Exception, match="weights are loaded"):
         circuits(*asked, "--solved")
 

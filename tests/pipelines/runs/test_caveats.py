@@ -80,6 +80,14 @@ def test_what_the_baseline_says_is_said_with_the_gap_where_it_may_be_none() -> N
     assert f"may not differ in the metric: clean {each}, corrupt {each}, gap 0.000 [-1.837, 1.837]." in said
 
 
+def test_one_prompt_is_spoken_of_as_one_and_its_small_values_are_told() -> None:
+    one = PromptSet("mine", (Prompt((1, 2), (1, 3), (4,), (5,)),))
+    said = at_baseline(Baseline(np.array([1.75e-6]), np.array([2.25e-6]), np.ones(1, dtype=np.bool_)), one)
+    assert said is not None
+    assert "warning, of the 1 prompt run so far: " in said
+    assert "clean 1.75e-06 [-], corrupt 2.25e-06 [-], gap -5e-07 [-]." in said
+
+
 WIRING = Wiring(n_layers=1, n_heads=2, n_kv_heads=2, has_mlps=False)
 GAP_OF_TWO = Baseline(np.full(3, 2.0), np.zeros(3), None)
 HEADS = (Component.parse("a0.h0"), Component.parse("a0.h1"))

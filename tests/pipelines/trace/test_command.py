@@ -394,6 +394,8 @@ def test_where_nothing_is_lost_nothing_comes_back(circuits: Command):
     answer = circuits("trace", "scene-objects", *VLM, *ONE_KIND, "--prompts", "2", "--noise", "0.0001", "--json")
     assert "the corruption may not lower the metric at all" in answer.stderr
     assert answer.json["n_below_floor"] == 2
+    one = circuits("trace", "scene-objects", *VLM, *ONE_KIND, "--prompts", "1", "--noise", "0.0001", "--json")
+    assert "(--min-gap) on 1 of 1 prompt (0): it has no recovery rate of its own, and counts in the ratio" in one.stderr
 
 
 def test_one_prompt_has_no_interval_that_could_contain_0(circuits: Command):

@@ -76,7 +76,7 @@ def test_every_run_has_a_row_that_says_what_it_is(index: Opened):
     row = index.page.locator("#runs tbody tr", has_text="ioi-eap-4").inner_text()
     for text in ("10,000", "1.00 [0.90, 1.10]", "finished", "10000 edges"):
         assert text in row
-    assert "interrupted, 0 of 1 jobs done" in index.page.locator("tr", has_text="capital-eap-5").inner_text()
+    assert "interrupted, 0 of 1 job done" in index.page.locator("tr", has_text="capital-eap-5").inner_text()
     assert "is damaged" in index.page.locator("tr", has_text="bad").inner_text()
 
 
@@ -227,7 +227,7 @@ def test_a_failed_run_says_its_error_and_the_command_that_tries_again(browser: W
         index = Opened(browser, server.address)
         row = index.page.locator("#runs tbody tr")
         row.wait_for()
-        assert "failed, 0 of 1 jobs done" in row.inner_text()
+        assert "failed, 0 of 1 job done" in row.inner_text()
         assert "no memory for <img src=x onerror=alert(1)>." in row.inner_text()
         one = Opened(browser, f"{server.address}/run/ioi-eap-1")
         one.page.wait_for_selector(".command")
@@ -235,7 +235,7 @@ def test_a_failed_run_says_its_error_and_the_command_that_tries_again(browser: W
         assert "Try again with" in one.page.inner_text("#content")
         forget_failure(folder)
         one.page.get_by_text("Continue it with").wait_for()
-        index.page.get_by_text("interrupted, 0 of 1 jobs done").wait_for()
+        index.page.get_by_text("interrupted, 0 of 1 job done").wait_for()
         assert index.said == one.said == []
         index.close()
         one.close()

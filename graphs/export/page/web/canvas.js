@@ -1,7 +1,7 @@
 // The drawing: boxes by layer at the places that Python gave them, lines between them; pan, zoom, and selection.
 import { boxLook, lineLook, palette, summed } from "./looks.js";
 import { merged } from "./groups.js";
-import { signed } from "./dom.js";
+import { count, signed } from "./dom.js";
 import { BESIDE, HEIGHT, routes } from "./routes.js";
 
 const NARROW = 600; // pixels of a canvas in which names are short and large: layers stand beside the rows
@@ -332,7 +332,7 @@ function tipOfNode(data, at) {
 }
 
 function tipOfLine(data, line) {
-  const name = line.isPlain ? data.names[line.edges[0]] : `${line.edges.length} edges`;
+  const name = line.isPlain ? data.names[line.edges[0]] : count(line.edges.length, "edge");
   return `${name}: ${data.circuits.map((_, at) => signed(summed(data, line.edges, at))).join(", ")}`;
 }
 

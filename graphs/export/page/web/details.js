@@ -154,7 +154,7 @@ function ofEdge(page, edge) {
     parts.push(scoreLine(own, column.score_is, circuit));
     const values = page.effects(side, edge);
     if (values === null) {
-      const left = circuit.effects?.n_left_out ? `this page holds them of the ${circuit.effects.edges.length} strongest edges` : "not kept";
+      const left = circuit.effects?.n_left_out ? `this page holds them of the ${count(circuit.effects.edges.length, "strongest edge")}` : "not kept";
       parts.push(element("p", { class: "unmeasured" }, `Effects of single prompts: ${left}.`));
     } else {
       parts.push(element("h3", {}, `Effect on each of ${count(values.length, "prompt")}`),
@@ -166,7 +166,7 @@ function ofEdge(page, edge) {
 }
 
 function ofLine(page, edges) {
-  return [element("h2", {}, `${edges.length} edges between groups`), edgeList(page, [...edges].sort((a, b) => page.data.sizes[b] - page.data.sizes[a]))];
+  return [element("h2", {}, `${count(edges.length, "edge")} between groups`), edgeList(page, [...edges].sort((a, b) => page.data.sizes[b] - page.data.sizes[a]))];
 }
 
 function ofGroup(page, at) {
