@@ -156,5 +156,5 @@ def test_edges_impossible_by_weights_score_exactly_zero(name, sample_model):
 
 def test_prompts_without_a_difference_are_refused(family_model):
     prompts = PromptSet("same", (Prompt((1, 2, 3), (1, 2, 3), (4,), (5,)),))
-    with pytest.raises(ValueError, match="the same tokens in 1 of 1 pairs"):
+    with pytest.raises(ValueError, match="the same tokens in 1 of 1 pair "):
         EdgeAttribution().score(family_model("gpt2"), prompts, metric=LOGIT_DIFFERENCE)
