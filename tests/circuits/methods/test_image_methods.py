@@ -36,7 +36,7 @@ def method_of(name: str) -> Any:
     return METHODS[name](**SETTINGS.get(name, {}))
 
 
-def inputs(model: Model, prompt: Prompt, side: str = "clean") -> tuple[Tensor, dict[str, Tensor]]:
+def inputs(model: Model, prompt: Prompt, side: str = "clean") -> tuple[Tensor, dict[str, Any]]:
     """The wrapped model's own inputs for one side of a prompt."""
     shown = prompt.image if side == "clean" else prompt.corrupt_image or prompt.image
     pixels = {} if shown is None else dict(model.vision.pixels([shown]))
