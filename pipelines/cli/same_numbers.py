@@ -34,10 +34,11 @@ def same_numbers(facts: Mapping[str, Any], file: Path, store: Path) -> Iterator[
     shown = [facts["circuit"]] if "circuit" in facts else facts.get("circuits", [])
     for number, circuit in enumerate(shown, start=1):
         known = _results(circuit)
-        # Several runs of a comparison: that of the same scores and task, and the nearest where there are more.
+        # Of the runs of a comparison, the one with the fewest numbers that differ.
         found = min((_different(known, _results(other)) for other in again), key=len, default=None)
         name = file.name if len(shown) == 1 else f"circuit {number} of {file.name}"
         if found is None:
+            yield f"{name} is not compared: no run in {store} keeps the command that made it."
             continue
         if not found:
             yield f"computed again: the {count_text(circuit['edges'], 'edge')} and all numbers of {name}."
