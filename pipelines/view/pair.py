@@ -22,7 +22,7 @@ _MEMBERSHIPS = ("shared", "only_a", "only_b")
 class Pair(NamedTuple):
     """Two circuits of the folder, compared.
 
-    command   compares them and runs each on the other's task
+    command   compares them, and runs each on the other's task where both are circuits that can be run
     transfer  circuit, task, faithfulness and interval in words, of every combination; empty where none was run
     """
 
@@ -50,6 +50,8 @@ class Pair(NamedTuple):
             "nodes_are": level_in_words("nodes", joins_heads=joins_heads),
             "transfer": self.transfer,
             "command": self.command,
+            # Layers of a trace are no circuit that could be run.
+            "runs_circuits": not joins_heads,
         }
 
 

@@ -51,7 +51,8 @@ try {
   const title = `${found.labels[0]} and ${found.labels[1]}`;
   by("title").textContent = document.title = title;
   const how = found.stored ? `Stored as ${found.stored}.` : "Compared here by what the two runs have stored; no model has run. A comparison that was written beside this folder, with --out, is not looked for.";
-  const more = "This command runs each circuit on the other's task as well, beside random circuits:";
+  const more = found.runs_circuits ? "This command runs each circuit on the other's task as well, beside random circuits:" :
+    "This command says as well what chance gives; layers of a trace are no circuit that could be run:";
   by("status").textContent = found.transfer.length ? how : `${how} ${more}`;
   if (!found.transfer.length) by("status").after(command(found.command));
   const drawing = element("a", { className: "button", href: `/compare/page${asked}`, textContent: "Open both circuits in one drawing" });

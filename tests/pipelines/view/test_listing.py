@@ -220,7 +220,7 @@ def test_two_runs_are_compared_by_what_they_stored(two_runs: Path):
         assert found["levels"]["edges"]["iou"] == expected.reuse.edges.iou
         assert found["nodes"]["only_b"] == [n for n, member in expected.node_membership().items() if member == "only_b"]
         require_same_counts(found, "heads and MLPs")
-        assert (found["stored"], found["transfer"]) == (None, [])
+        assert (found["stored"], found["transfer"], found["runs_circuits"]) == (None, [], True)
         assert found["command"].split()[:4] == ["circuits", "compare", a, b]
         assert server.get(f"/compare/page?a={a}&b={b}").body == page_with(f"pair by {found['command']}")
 
@@ -238,6 +238,7 @@ def test_a_circuit_of_heads_and_a_trace_are_compared_by_layer(two_runs: Path, ti
         found = server.get(f"/compare.json?a={of_heads}&b={traced}").json
         assert "edges" not in found["levels"]
         assert found["nodes_are"] == "attention and MLPs"
+        assert not found["runs_circuits"]
         assert found["levels"][found["nodes_are"]]["n_a"] > 0
         assert server.get(f"/compare/page?a={of_heads}&b={traced}").status == 200
 
